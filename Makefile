@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Every target of Glint; `make help` lists them. One image = one application,
+# linked with the kernel and with the layers that its app.mk needs.
+
+APP	?= httpd
+FORMAT	?= elf
+ON	?= qemu
+CC	= gcc
+HOSTCC	= gcc
+B	:= build
+
+export APP ON SITE DISK PORT MEM ARGS KARGS NET MACHINE
+
+.DEFAULT_GOAL := help
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+# ---- the application --------------------------------------------------------
+app_dir	:= apps/$(APP)
+SRC	:=
+NEEDS	:=
+LIBS	:=
+-include $(app_dir)/app.mk
+
+# ---- platforms: a folder each under pv/; PV="kvm hv" chooses ---------------
+all_pv	:= $(sort $(patsubst pv/%/platform.mk,%,$(wildcard pv/*/platform.mk)))
+PV	?= $(all_pv)
+no_pv	:= $(filter-out $(all_pv),$(PV))
+DRIVERS	:=
+-include $(PV:%=pv/%/platform.mk)
+
+# ---- sources by layer -------------------------------------------------------
+src_of	= $(sort $(wildcard $(1:%=%/*.c) $(1:%=%/*.S)))
+boot_src    := $(call src_of,boot)
+kernel_src  := $(call src_of,kernel kernel/lib kernel/arch/x86_64)
+pv_src	    := $(call src_of,pv/x86 $(PV:%=pv/%))
+driver_src  := $(call src_of,drivers $(sort $(DRIVERS:%=drivers/%)))
+libc_src    := $(call src_of,libc)
+app_src	    := $(addprefix $(app_dir)/,$(SRC) $(SRC_GLINT))
+net_src	    := $(if $(filter net,$(NEEDS)),$(call src_of,net))
+fs_src	    := $(if $(filter fs,$(NEEDS)),$(call src_of,fs))
+driver_src  := $(filter-out $(if $(net_src),,%net.c) $(if $(fs_src),,%blk.c),$(driver_src))
+
+include net/lwip.mk
+include fs/littlefs.mk
+third_src   := $(if $(net_src),$(LWIP_SRC)) $(if $(fs_src),$(LITTLEFS_SRC))
+third_src   += $(if $(filter picohttpparser,$(LIBS)),$(PHP)/picohttpparser.c)
+PHP	    := third_party/picohttpparser
+
+# ---- flags ------------------------------------------------------------------
+WARN	:= -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wcast-qual -Wundef -Wvla \
+	   -Wstrict-prototypes -Wmissing-prototypes -Wimplicit-fallthrough
+OPT	?= -O2
+MACH	:= -march=x86-64 -mno-red-zone -fno-pic -fno-pie -fcf-protection=none \
+	   -fstack-protector-strong -mstack-protector-guard=global \
+	   -ftls-model=local-exec -ffunction-sections -fdata-sections \
+	   -fno-omit-frame-pointer -fno-asynchronous-unwind-tables
+GUEST	:= -std=c11 $(OPT) -g $(MACH) -nostdinc -isystem $(shell $(CC) -print-file-name=include)
+PICO	:= $(B)/picolibc
+PICOINC	:= -isystem $(PICO)/include
+# What each layer may include: the staged folder holds nothing else.
+allow_boot    := boot kernel
+allow_kernel  := kernel pv/pv.h
+allow_pv      := pv kernel
+allow_drivers := drivers kernel pv/pv.h
+allow_net     := net kernel pv/pv.h
+allow_fs      := fs kernel pv/pv.h
+allow_libc    := libc kernel pv/pv.h
+layers	      := boot kernel pv drivers net fs libc
+inc	      = -I$(B)/inc/$1
+conv	      := -Wconversion
+flags_boot    := $(WARN) $(conv) -ffreestanding $(call inc,boot)
+flags_kernel  := $(WARN) -ffreestanding -fno-builtin $(call inc,kernel) -idirafter $(PICO)/include
+flags_pv      := $(WARN) $(conv) -ffreestanding $(call inc,pv) -idirafter $(PICO)/include
+flags_drivers := $(WARN) $(conv) -ffreestanding $(call inc,drivers) -idirafter $(PICO)/include
+flags_net     := $(WARN) -ffreestanding $(call inc,net) $(LWIP_INC) -idirafter $(PICO)/include
+flags_fs      := $(WARN) -ffreestanding $(call inc,fs) $(LITTLEFS_INC) -idirafter $(PICO)/include
+flags_libc    := $(WARN) $(call inc,libc) -isystem libc/include $(PICOINC)
+flags_apps    := $(WARN) -isystem libc/include $(PICOINC) -isystem $(PHP)
+flags_third_party := -w -isystem libc/include $(PICOINC)
+
+obj	= $(patsubst %,$(B)/obj/%.o,$(basename $1))
+objs	:= $(foreach s,$(boot_src) $(kernel_src) $(pv_src) $(driver_src) $(net_src) \
+	   $(fs_src) $(libc_src) $(app_src) $(third_src),$(call obj,$s))
+LD_FLAGS := -nostdlib -static -no-pie -z noexecstack -z max-page-size=4096 \
+	   --build-id --gc-sections --no-warn-rwx-segments -T boot/link.ld
+
+$(B)/inc/%/.stamp: Makefile
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@for p in $(allow_$*); do mkdir -p $(@D)/$$(dirname $$p); ln -sfn $(CURDIR)/$$p $(@D)/$$p; done
+	@touch $@
+
+define layer_rule
+$(B)/obj/$1/%.o: $1/%.c $(if $(filter $1,$(layers)),$(B)/inc/$1/.stamp) Makefile | $(PICO)/lib/libc.a
+	@mkdir -p $$(@D); echo "  CC $$<"
+	@$(CC) $(GUEST) $(flags_$1) $$(FILE_CFLAGS) -MMD -MP -c $$< -o $$@
+$(B)/obj/$1/%.o: $1/%.S $(if $(filter $1,$(layers)),$(B)/inc/$1/.stamp) Makefile
+	@mkdir -p $$(@D); echo "  AS $$<"
+	@$(CC) $(GUEST) $(flags_$1) -MMD -MP -c $$< -o $$@
+endef
+$(foreach l,$(layers) apps third_party,$(eval $(call layer_rule,$l)))
+# Files of ours that C code may not turn into calls of themselves, and foreign ones' own flags.
+$(call obj,$(wildcard kernel/lib/string.c kernel/arch/x86_64/*.c)): FILE_CFLAGS = -fno-tree-loop-distribute-patterns
+$(call obj,$(LWIP_SRC)): FILE_CFLAGS = $(LWIP_CFLAGS) $(call inc,net)
+$(call obj,$(LWIP_SRC)): $(B)/inc/net/.stamp
+$(call obj,$(LITTLEFS_SRC)): FILE_CFLAGS = $(LITTLEFS_CFLAGS) $(call inc,fs)
+$(call obj,$(LITTLEFS_SRC)): $(B)/inc/fs/.stamp
+
+# ---- the image: linked twice, the second time with its own symbol table ----
+link = ld $(LD_FLAGS) $(objs) $1 --start-group $(PICO)/lib/libc.a $(shell $(CC) -print-libgcc-file-name) --end-group
+$(B)/$(APP).elf: $(objs) boot/link.ld tools/mksyms $(B)/.objs-$(APP)
+	@$(link) -o $(B)/$(APP).pass1
+	@tools/mksyms $(B)/$(APP).pass1 > $(B)/$(APP).syms.S
+	@$(CC) -c $(B)/$(APP).syms.S -o $(B)/$(APP).syms.o
+	@$(call link,$(B)/$(APP).syms.o) -o $(B)/$(APP).dbg
+	@objcopy --strip-all $(B)/$(APP).dbg $@
+	@echo "  LD $@ ($$(stat -c %s $@) bytes; platforms: $(PV))"
+# Relinks when the set of objects changes (another PV, another app.mk).
+$(B)/.objs-$(APP): FORCE
+	@mkdir -p $(B); echo "$(objs)" | cmp -s - $@ || echo "$(objs)" > $@
+
+$(PICO)/lib/libc.a: | third_party/picolibc/.stamp
+	@tools/build-picolibc.sh
+third_party/%/.stamp:
+	@tools/deps.sh
+
+-include $(objs:.o=.d)
+
+# ---- targets ----------------------------------------------------------------
+.PHONY: FORCE help deps packages image run linux sizes clean distclean check-app check-pv
+
+help: ## list the targets
+	@echo "make TARGET [APP=hello|echo|httpd] [PV=\"$(all_pv)\"] [FORMAT=elf|iso] ..."
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14 | sort -u
+
+packages: ## install the Debian packages that are missing (or list them)
+	@tools/packages.sh build run
+
+deps: packages ## fetch and build the pinned third-party sources
+	@tools/deps.sh
+	@tools/build-picolibc.sh
+
+check-app:
+	@test -f $(app_dir)/app.mk || { echo "make: no application '$(APP)': there is no $(app_dir)/app.mk (have: $(notdir $(patsubst %/app.mk,%,$(wildcard apps/*/app.mk))))" >&2; exit 2; }
+check-pv:
+	@test -z "$(no_pv)" || { echo "make: platform '$(no_pv)' has not landed yet (have: $(all_pv))" >&2; exit 2; }
+
+image: check-app check-pv deps ## build/APP.elf, or build/APP.iso with FORMAT=iso
+	@$(MAKE) --no-print-directory $(B)/$(APP).$(FORMAT)
+$(B)/%.iso: $(B)/%.elf tools/mkiso.sh
+	@tools/mkiso.sh -o $@ $< $(if $(ISO_ARGS),-- $(ISO_ARGS))
+
+run: ## boot APP in the foreground: SITE= DISK= PORT= MEM= ARGS= ON=qemu
+	@tools/run.sh
+
+linux: check-app packages ## the same application as a Linux program, build/linux/APP
+	@tools/deps.sh >/dev/null
+	@mkdir -p $(B)/linux
+	$(HOSTCC) -std=gnu11 -O2 -g -Wall -Wextra -isystem $(PHP) \
+		$(addprefix $(app_dir)/,$(SRC) $(SRC_LINUX)) $(filter $(PHP)/%,$(third_src)) -o $(B)/linux/$(APP)
+
+include tests/tests.mk
+
+sizes: ## size of each image by layer
+	@tools/sizes.sh
+
+clean: ## remove what was built, keep picolibc
+	@find $(B) -mindepth 1 -maxdepth 1 ! -name 'picolibc*' -exec rm -rf {} + 2>/dev/null || true
+distclean: ## remove build/ and third_party/
+	@rm -rf $(B) third_party
