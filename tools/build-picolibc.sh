@@ -1,0 +1,155 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# build-picolibc.sh: builds the unpatched third_party/picolibc for the guest, into build/picolibc/{include,lib/libc.a}.
+#
+# What Glint decides about its C library is in the two lists below, and only there. A stamp of the source's checksum,
+# these lists, this script and the compiler makes a second run a no-op. The result does not depend on the folder it is
+# built in. malloc and mem*/str* in libc.a are not meant to be linked: Glint's own objects come ahead of it.
+set -uo pipefail
+
+usage() {
+	cat <<'END'
+usage: tools/build-picolibc.sh [--check] [--force]
+Builds third_party/picolibc into build/picolibc, or does nothing if that is up to date.
+  --check   build nothing; exit 1 if it is missing or stale
+  --force   build even if it is up to date
+  --help    this text
+environment:
+  PICOLIBC_SRC  the source folder             (default: third_party/picolibc)
+  PICOLIBC_OUT  the folder to make            (default: build/picolibc; the log is that name with .log)
+  PICOLIBC_OPT  optimisation: 2 or s          (default: 2)
+  CC            gcc or clang                  (default: gcc)
+  JOBS          compiler processes            (default: 2)
+exit status: 0 up to date, 1 failed (the end of the log is shown), 2 wrong usage
+END
+}
+
+top=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+src=${PICOLIBC_SRC:-$top/third_party/picolibc}
+out=$(realpath -m "${PICOLIBC_OUT:-$top/build/picolibc}")
+opt=${PICOLIBC_OPT:-2}
+cc=${CC:-gcc}
+log=$out.log
+work=
+
+# The guest's ABI (ARCHITECTURE.md, sections 5 and 8): no red zone because traps share the stack, a fixed address, the
+# canary in a global because %fs is not set up when the first functions run.
+cflags=(-march=x86-64 -mno-red-zone -fno-pic -fno-pie -fcf-protection=none
+	-fstack-protector-strong -mstack-protector-guard=global -ftls-model=local-exec
+	-ffunction-sections -fdata-sections)
+
+options=(
+	-Ddebug=false -Dmultilib=false -Dtests=false -Dpicocrt=false -Dsemihost=false -Dpicolib=true
+	-Dfortify-source=none -Dstack-protector-guard=global
+	-Dtinystdio=true -Dstdio-locking=true -Dfast-bufio=true
+	# stdin, stdout and stderr are Glint's own objects: the console must work before files do.
+	-Dposix-console=false
+	-Dformat-default=double -Dio-c99-formats=true -Dio-long-long=true -Dio-pos-args=true
+	-Dthread-local-storage=true -Dtls-model=local-exec
+	# The nano one takes time quadratic in the number of live objects; neither is linked.
+	-Dnewlib-nano-malloc=false
+)
+
+fail() {
+	printf 'build-picolibc: error: %s\n      %s\n' "$1" "$2" >&2
+	exit 1
+}
+
+cleanup() {
+	[ -z "$work" ] || rm -rf "$work"
+}
+
+make_stamp() {
+	{
+		cat "$src/.stamp" "$0"
+		"$cc" -dumpfullversion -dumpmachine
+		"$cc" --version | head -n 1
+		echo "$opt"
+	} 2>&1 | sha256sum | cut -d ' ' -f 1
+}
+
+write_cross_file() {
+	local list
+	list=$(printf "'%s', " "${cflags[@]}" "-ffile-prefix-map=$src=picolibc" "-ffile-prefix-map=$work=build")
+	cat <<END
+[binaries]
+c = ['$cc', ${list}'-nostdlib']
+ar = 'ar'
+nm = 'nm'
+strip = 'strip'
+[host_machine]
+system = 'none'
+cpu_family = 'x86_64'
+cpu = 'x86_64'
+endian = 'little'
+[properties]
+skip_sanity_check = true
+needs_exe_wrapper = true
+END
+}
+
+# step NAME COMMAND...: one line on the terminal, everything else into the log.
+step() {
+	local name=$1
+	shift
+	printf 'picolibc: %s\n' "$name"
+	{
+		printf '== %s\n' "$*"
+		"$@" 2>&1
+	} >> "$log" && return
+	echo "--- $log, errors and last lines:" >&2
+	grep -nE 'error:|ERROR:|FAILED:' "$log" | head -n 10 >&2
+	tail -n 15 "$log" >&2
+	fail "$name failed" "the whole log is $log; if a header or a tool is missing: tools/packages.sh build"
+}
+
+build() {
+	work=$(mktemp -d "$out.tmp.XXXXXX") || exit 1
+	: > "$log" || exit 1
+	write_cross_file > "$work/cross.txt"
+	step "configure (-O$opt)" meson setup "$work/obj" "$src" --cross-file "$work/cross.txt" --prefix / \
+		-Doptimization="$opt" -Dincludedir=include -Dlibdir=lib -Dspecsdir=none "${options[@]}"
+	step "compile ($(grep -c '^build .*: c_COMPILER' "$work/obj/build.ninja") files)" ninja -C "$work/obj" -j "${JOBS:-2}"
+	step install env DESTDIR="$work/new" meson install -C "$work/obj" --no-rebuild
+	echo "$stamp" > "$work/new/.stamp" || exit 1
+	[ -s "$work/new/lib/libc.a" ] || fail "no libc.a was made" "read $log"
+	[ ! -e "$out" ] || mv -T "$out" "$work/old"
+	mv -T "$work/new" "$out" || exit 1
+	echo "picolibc: $(picolibc_version) in ${out#"$PWD"/}, $(size -t "$out/lib/libc.a" | tail -n 1 | cut -f 1) bytes of code in libc.a"
+}
+
+picolibc_version() {
+	sed -nE 's/.*define __PICOLIBC_VERSION__ "(.*)"/\1/p' "$out/include/picolibc.h"
+}
+
+check=0
+force=0
+for arg in "$@"; do
+	case $arg in
+	--help | -h) usage; exit 0 ;;
+	--check) check=1 ;;
+	--force) force=1 ;;
+	*) echo "build-picolibc: unknown argument $arg (see --help)" >&2; exit 2 ;;
+	esac
+done
+case $opt in 2 | s) ;; *) echo "build-picolibc: PICOLIBC_OPT is 2 or s, not $opt" >&2; exit 2 ;; esac
+[ -f "$src/meson.build" ] || fail "$src is not there" "run 'make deps' first"
+for tool in "$cc" meson ninja ar; do
+	command -v "$tool" > /dev/null || fail "$tool is not installed" "run tools/packages.sh build"
+done
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+
+mkdir -p "$(dirname "$out")" || exit 1
+stamp=$(make_stamp)
+current=
+[ ! -f "$out/.stamp" ] || read -r current < "$out/.stamp"
+[ "$current" != "$stamp" ] || [ $force = 1 ] || exit 0
+if [ $check = 1 ]; then
+	echo "build-picolibc: $out is ${current:+stale}${current:-missing}: run 'make deps'" >&2
+	exit 1
+fi
+exec 9> "$out.lock"
+flock -w 900 9 || fail "another build holds $out.lock" "wait for it, then run again"
+build
+rm -f "$out.lock"
