@@ -117,7 +117,7 @@ def boot_chart(data, path):
         panels.append(("QEMU's start to the first HTTP answer (ms, log scale)", answer, True))
     m = data["machine"]
     write(path, "Boot time on QEMU microvm, TCG", [
-        f"Medians of {data['rounds']} interleaved runs; whiskers: quartiles.",
+        f"Medians of {data['runs']} interleaved runs; whiskers: quartiles.",
         f"{m['cpu']}, {m['cores']} cores, {m['qemu'].split(' (')[0]}, {m['date']}"], panels)
 
 
