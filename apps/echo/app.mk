@@ -1,0 +1,3 @@
+SRC = main.c tcp.c udp.c
+NEEDS = net
+LIBS =

@@ -1,0 +1,3 @@
+SRC = main.c
+NEEDS =
+LIBS =
