@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The first C code of the ring 0 protocols, on the boot stack with 4 GiB
+ * identity mapped: fills the one struct boot_info and enters the kernel.
+ * Whatever is wrong with the loader's structures becomes bi.error, which
+ * kmain prints.
+ */
+#include "boot/boot.h"
+
+#define VIEW_START	0x10ull	/* not 0: SeaBIOS leaves PVH data in page 0 */
+#define VIEW_END	(4ull << 30)	/* start.S maps that much */
+
+extern char _image_start[], _image_end[];
+extern uint64_t boot_pdpt[512];
+
+static struct boot_info boot_info;
+static struct boot_parser parser;
+static const struct view memory = {
+	.mem = (const uint8_t *)VIEW_START,
+	.base = VIEW_START,
+	.len = VIEW_END - VIEW_START,
+};
+
+static const char *parse(uint32_t protocol, uint64_t info, uint32_t magic)
+{
+	const char *error;
+
+	switch (protocol) {
+	case BOOT_PVH:
+		error = pvh_parse(&parser, info);
+		break;
+	case BOOT_MULTIBOOT2:
+		error = multiboot2_parse(&parser, info, magic);
+		break;
+	default:
+		error = linux64_parse(&parser, info);
+		break;
+	}
+	if (error)
+		return error;
+	error = boot_finish(&parser, (uintptr_t)_image_start,
+			    (uintptr_t)_image_end);
+	if (error)
+		return error;
+	return boot_map_high(&boot_info, boot_pdpt);
+}
+
+void boot_main(uint32_t protocol, uint64_t info, uint32_t magic, uint64_t tsc)
+{
+	boot_info.protocol = (enum boot_protocol)protocol;
+	boot_info.tsc_at_entry = tsc;
+	parser.bi = &boot_info;
+	parser.mem = &memory;
+	boot_info.error = parse(protocol, info, magic);
+	kmain(&boot_info);
+}
