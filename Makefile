@@ -59,7 +59,9 @@ MACH	:= -march=x86-64 -mno-red-zone -fno-pic -fno-pie -fcf-protection=none \
 	   -fno-omit-frame-pointer -fno-asynchronous-unwind-tables
 GUEST	:= -std=c11 $(OPT) -g $(MACH) -nostdinc -isystem $(shell $(CC) -print-file-name=include)
 PICO	:= $(B)/picolibc
-PICOINC	:= -isystem $(PICO)/include
+PICOINC	:= -isystem $(PICO)/include -D_GNU_SOURCE -D_POSIX_TIMERS=1 \
+	   -D_POSIX_MONOTONIC_CLOCK=200112L -D_POSIX_THREADS=1
+VERSION	:= 0.1.0
 # What each layer may include: the staged folder holds nothing else.
 allow_boot    := boot kernel
 allow_kernel  := kernel pv/pv.h
@@ -77,7 +79,7 @@ flags_pv      := $(WARN) $(conv) -ffreestanding $(call inc,pv) -idirafter $(PICO
 flags_drivers := $(WARN) $(conv) -ffreestanding $(call inc,drivers) -idirafter $(PICO)/include
 flags_net     := $(WARN) -ffreestanding $(call inc,net) $(LWIP_INC) -idirafter $(PICO)/include
 flags_fs      := $(WARN) -ffreestanding $(call inc,fs) $(LITTLEFS_INC) -idirafter $(PICO)/include
-flags_libc    := $(WARN) $(call inc,libc) -isystem libc/include $(PICOINC)
+flags_libc    := $(WARN) -fno-builtin -DGLINT_VERSION='"$(VERSION)"' $(call inc,libc) -isystem libc/include $(PICOINC)
 flags_apps    := $(WARN) -isystem libc/include $(PICOINC) -isystem $(PHP)
 flags_third_party := -w -isystem libc/include $(PICOINC)
 

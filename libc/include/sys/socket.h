@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * BSD sockets: IPv4, IPv6; stream, datagram. Numbers are Linux's.
+ */
+#pragma once
+
+#include <fcntl.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#ifndef _SOCKLEN_T_DECLARED
+typedef uint32_t socklen_t;
+#define _SOCKLEN_T_DECLARED
+#endif
+typedef uint16_t sa_family_t;
+
+#define AF_UNSPEC	0
+#define AF_UNIX		1
+#define AF_LOCAL	AF_UNIX
+#define AF_INET		2
+#define AF_INET6	10
+#define PF_UNSPEC	AF_UNSPEC
+#define PF_UNIX		AF_UNIX
+#define PF_INET		AF_INET
+#define PF_INET6	AF_INET6
+
+#define SOCK_STREAM	1
+#define SOCK_DGRAM	2
+#define SOCK_RAW	3
+#define SOCK_NONBLOCK	O_NONBLOCK
+#define SOCK_CLOEXEC	O_CLOEXEC
+
+#define SOL_SOCKET	1
+#define SO_REUSEADDR	2
+#define SO_TYPE		3
+#define SO_ERROR	4
+#define SO_BROADCAST	6
+#define SO_SNDBUF	7
+#define SO_RCVBUF	8
+#define SO_KEEPALIVE	9
+#define SO_LINGER	13
+#define SO_REUSEPORT	15
+#define SO_RCVTIMEO	20
+#define SO_SNDTIMEO	21
+#define SO_ACCEPTCONN	30
+
+#define SOMAXCONN	4096
+
+#define MSG_PEEK	0x02
+#define MSG_TRUNC	0x20
+#define MSG_DONTWAIT	0x40
+#define MSG_WAITALL	0x100
+#define MSG_NOSIGNAL	0x4000
+
+#define SHUT_RD		0
+#define SHUT_WR		1
+#define SHUT_RDWR	2
+
+struct sockaddr {
+	sa_family_t sa_family;
+	char sa_data[14];
+};
+
+struct sockaddr_storage {
+	sa_family_t ss_family;
+	char __ss_pad[118];
+	unsigned long __ss_align;
+};
+
+struct linger {
+	int l_onoff;
+	int l_linger;			/* seconds */
+};
+
+struct msghdr {
+	void *msg_name;
+	socklen_t msg_namelen;
+	struct iovec *msg_iov;
+	size_t msg_iovlen;
+	void *msg_control;		/* no control messages: length comes back 0 */
+	size_t msg_controllen;
+	int msg_flags;
+};
+
+int socket(int domain, int type, int protocol);
+int bind(int fd, const struct sockaddr *addr, socklen_t len);
+int listen(int fd, int backlog);
+int accept(int fd, struct sockaddr *addr, socklen_t *len);
+int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags);
+int connect(int fd, const struct sockaddr *addr, socklen_t len);
+int shutdown(int fd, int how);
+int getsockname(int fd, struct sockaddr *addr, socklen_t *len);
+int getpeername(int fd, struct sockaddr *addr, socklen_t *len);
+int getsockopt(int fd, int level, int opt, void *val, socklen_t *len);
+int setsockopt(int fd, int level, int opt, const void *val, socklen_t len);
+ssize_t send(int fd, const void *buf, size_t len, int flags);
+ssize_t recv(int fd, void *buf, size_t len, int flags);
+ssize_t sendto(int fd, const void *buf, size_t len, int flags,
+	       const struct sockaddr *addr, socklen_t alen);
+ssize_t recvfrom(int fd, void *buf, size_t len, int flags,
+		 struct sockaddr *addr, socklen_t *alen);
+ssize_t sendmsg(int fd, const struct msghdr *m, int flags);
+ssize_t recvmsg(int fd, struct msghdr *m, int flags);
