@@ -155,13 +155,21 @@ $(B)/%.iso: $(B)/%.elf tools/mkiso.sh
 	@tools/mkiso.sh -o $@ $< $(if $(ISO_ARGS),-- $(ISO_ARGS))
 
 run: ## boot APP in the foreground: SITE= DISK= PORT= MEM= ARGS= ON=qemu
-	@tools/run.sh
+	@tools/packages.sh build run && tools/run
 
 linux: check-app packages ## the same application as a Linux program, build/linux/APP
 	@tools/deps.sh >/dev/null
 	@mkdir -p $(B)/linux
 	$(HOSTCC) -std=gnu11 -O2 -g -Wall -Wextra -isystem $(PHP) \
 		$(addprefix $(app_dir)/,$(SRC) $(SRC_LINUX)) $(filter $(PHP)/%,$(third_src)) -o $(B)/linux/$(APP)
+
+# ---- host tools ---------------------------------------------------------------
+-include tools/mkvol.mk
+.PHONY: mkvol
+mkvol: $(B)/host/mkvol ## the host tool that makes volumes and archives
+$(B)/host/mkvol: $(MKVOL_SRC) | third_party/littlefs/.stamp
+	@mkdir -p $(@D); echo "  HOSTCC $@"
+	@$(HOSTCC) -std=gnu11 -O2 -g -Wall -Wextra -I. $(MKVOL_CFLAGS) $(MKVOL_SRC) -o $@
 
 include tests/tests.mk
 
