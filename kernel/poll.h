@@ -12,9 +12,13 @@
 /* Callable from event context. `events`: FILE_* bits that are now true. */
 void file_notify(struct file *f, unsigned events);
 
+/* Given to a watch, alone, when its file's last reference went: the watch is
+ * unlinked by then. */
+#define FILE_GONE	(1u << 29)
+
 struct poll_watch {
 	struct list link;		/* in file->watches */
-	struct file *file;
+	struct file *file;		/* NULL: not added */
 	unsigned events;		/* wanted; ERR and HUP always */
 	void (*fn)(struct poll_watch *w, unsigned events); /* event context */
 };
