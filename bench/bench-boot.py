@@ -65,7 +65,8 @@ def subjects(options, net):
         made.append(Subject("floor", "the same, with devices", made[0].command + devices, False))
     if "hello" in wanted:
         hello = argparse.Namespace(**vars(options))
-        hello.image, hello.volume = options.hello, None
+        hello.image, hello.volume, hello.module = options.hello, None, None
+        hello.glint_args = ""
         made.append(Subject("glint", "Glint hello", lib.glint_command(hello, net=False), False))
     if "glint" in wanted:
         made.append(Subject("glint", "Glint httpd", lib.glint_command(options, net=net), net))
@@ -166,6 +167,8 @@ def main():
         if name in wanted and not os.path.exists(image):
             raise lib.Trouble(f"no {image}: run 'make image APP=...', or give --guests")
     site = lib.make_site(options.size)
+    if "glint" in wanted:
+        lib.make_volume(options, site)
     if "linux" in wanted:
         lib.build_peer(site)
     if os.geteuid() == 0 and os.path.exists("/dev/net/tun"):

@@ -43,34 +43,11 @@ def parse_options():
 
 # ---- the guests --------------------------------------------------------------
 
-def start_host_nginx(scope, options, site):
-    """nginx in a namespace of its own behind a veth pair: no guest, only a target."""
-    lib.need("nginx")
-    ns = lib.make_namespace(scope, "host-nginx", tap=False)
-    server = lib.make_namespace(scope, "host-nginx-server", tap=False)
-    inside, there = ["ip", "netns", "exec", ns], ["ip", "netns", "exec", server]
-    lib.run(*inside, "ip", "link", "add", "tap0", "type", "veth", "peer", "name", "veth1",
-            "netns", server)
-    for prefix, device, address in ((inside, "tap0", lib.HOST_IP), (there, "veth1", lib.GUEST_IP)):
-        lib.run(*prefix, "ip", "addr", "add", f"{address}/24", "dev", device)
-        lib.run(*prefix, "ip", "link", "set", device, "up")
-    conf = os.path.join(lib.OUT, "host-nginx.conf")
-    with open(conf, "w") as out:
-        out.write(f"""user root root; daemon off; master_process off; error_log stderr crit;
-pid {lib.OUT}/host-nginx.pid; worker_rlimit_nofile 8192; events {{ worker_connections 4096; }}
-http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000;
-include /etc/nginx/mime.types; server {{ listen 80 backlog=2048; root {site}; }} }}
-""")
-    guest = lib.Guest(scope, "host-nginx", ["ip", "netns", "exec", server, "taskset", "-c",
-                                            str(cores()[0]), "nginx", "-c", conf], ns)
-    return guest
-
-
 def start_guests(scope, options, site, page):
     guests = []
     for name in options.guests.split(","):
         if name == "host-nginx":
-            guest = start_host_nginx(scope, options, site)
+            guest = lib.start_host_nginx(scope, site)
             guest.label, guest.event_idx = name, "-"
             guests.append(guest)
             continue
@@ -78,19 +55,13 @@ def start_guests(scope, options, site, page):
             make = {"linux": lib.linux_command, "glint": lib.glint_command}[name]
             label = f"{name}-{event_idx}"
             ns = lib.make_namespace(scope, label)
-            guest = lib.Guest(scope, label, make(options, event_idx), ns, cores()[0])
+            guest = lib.Guest(scope, label, make(options, event_idx), ns, lib.cores()[0])
             guest.label, guest.event_idx = name, event_idx
             guests.append(guest)
     for guest in guests:
         guest.wait_ready(options.path, page)
         print(f"{guest.name}: answers")
     return guests
-
-
-def cores():
-    """The core for QEMU and the core for the client."""
-    allowed = sorted(os.sched_getaffinity(0))
-    return allowed[0], allowed[-1]
 
 
 # ---- one measurement ---------------------------------------------------------
@@ -130,7 +101,7 @@ class QuietWatch(threading.Thread):
 
 def wrk(guest, options, connections, seconds):
     """One run of wrk; a dictionary of what it and the kernel measured."""
-    command = ["ip", "netns", "exec", guest.ns, "taskset", "-c", str(cores()[1]), "wrk", "-t1",
+    command = ["ip", "netns", "exec", guest.ns, "taskset", "-c", str(lib.cores()[1]), "wrk", "-t1",
                f"-c{connections}", f"-d{seconds}s", "--latency", "-s",
                os.path.join(lib.BENCH, "wrk-report.lua"), f"http://{lib.GUEST_IP}{options.path}"]
     cpu, busy, start = lib.cpu_seconds(guest.pid), lib.busy_seconds(), time.monotonic()
@@ -166,7 +137,7 @@ def stall_limit_us(connections, rate):
 def silent_connections(guest, options, connections, limit_us):
     """What `load` finds: answers later than the limit, silent connections, wrong bodies."""
     seconds = str(3 + 2 * limit_us / 1e6)
-    command = ["ip", "netns", "exec", guest.ns, "taskset", "-c", str(cores()[1]),
+    command = ["ip", "netns", "exec", guest.ns, "taskset", "-c", str(lib.cores()[1]),
                lib.build_tool("load"), "-c", str(connections), "-d", seconds, "-b", str(options.size),
                "-s", str(int(limit_us / 1e3)), lib.GUEST_IP, "80", options.path]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
@@ -177,6 +148,8 @@ def silent_connections(guest, options, connections, limit_us):
 
 def measure(guests, options, connections):
     rounds = {guest.name: [] for guest in guests}
+    for guest in guests:  # QEMU translates the guest's hot code only now
+        wrk(guest, options, connections, options.seconds)
     for number in range(options.rounds):
         # Every other round goes backwards, so that drift of the host meets all alike.
         for guest in guests if number % 2 == 0 else guests[::-1]:
@@ -260,6 +233,8 @@ def main():
     site = lib.make_site(options.size)
     with open(os.path.join(site, options.path.lstrip("/")), "rb") as file:
         page = file.read()
+    if "glint" in options.guests.split(","):
+        lib.make_volume(options, site)
     if "linux" in options.guests.split(","):
         lib.build_peer(site)
     if len(os.sched_getaffinity(0)) < 2:
@@ -273,7 +248,7 @@ def main():
     ratios, missed = compare(rows)
     settings = {key: getattr(options, key) for key in (
         "rounds", "seconds", "size", "machine", "memory", "peer_memory", "cpu", "peer_append",
-        "glint_append", "glint_qemu")}
+        "glint_append", "glint_args", "glint_qemu")}
     data = {"machine": lib.machine_note(), "settings": settings, "rows": rows, "ratios": ratios}
     lib.save(options.json, data)
     if options.svg:

@@ -23,7 +23,7 @@ SKIPPED = 77
 PREFIX = "glintbench-"
 
 PACKAGES = {"qemu-system-x86_64": "qemu-system-x86", "wrk": "wrk", "ip": "iproute2",
-            "taskset": "util-linux", "gcc": "gcc", "nginx": "nginx-light"}
+            "taskset": "util-linux", "setpriv": "util-linux", "gcc": "gcc", "nginx": "nginx-light"}
 
 
 class Trouble(Exception):
@@ -64,6 +64,12 @@ def build_tool(name):
         need("gcc")
         run("gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-o", program, source)
     return program
+
+
+def make_volume(options, site):
+    """What Glint's httpd serves, unless --volume or --module names it."""
+    if not options.volume and not options.module:
+        raise Trouble("give --volume or --module: no tool to pack a site has landed yet")
 
 
 def build_peer(site):
@@ -172,6 +178,8 @@ def glint_command(options, event_idx="on", net=True):
     machine = ("microvm,pic=off,pit=off,rtc=off,isa-serial=off,acpi=off"
                if bus == "device" else "q35")
     append = f"ip={GUEST_IP}/24,gw={HOST_IP} {options.glint_append}".strip()
+    if options.glint_args:
+        append += f" -- {options.glint_args}"
     command = qemu_base(machine, options.memory, options.cpu) + [
         "-kernel", options.image, "-append", append,
         "-device", f"virtio-serial-{bus}", "-device", "virtconsole,chardev=c",
@@ -179,6 +187,8 @@ def glint_command(options, event_idx="on", net=True):
     if options.volume:
         command += ["-drive", f"file={options.volume},if=none,id=d,format=raw,snapshot=on",
                     "-device", f"virtio-blk-{bus},drive=d,serial=site"]
+    if options.module:
+        command += ["-initrd", options.module]
     return (command + (net_options(bus, event_idx) if net else [])
             + options.glint_qemu.split())
 
@@ -188,7 +198,9 @@ def guest_options(parser):
     parser.add_argument("--image", default=os.path.join(TOP, "build", "httpd.elf"),
                         help="Glint's ELF (build/httpd.elf)")
     parser.add_argument("--volume", help="disk image that httpd serves (made from the site)")
+    parser.add_argument("--module", help="archive that httpd serves, instead of a volume")
     parser.add_argument("--glint-append", default="", help="more kernel command line for Glint")
+    parser.add_argument("--glint-args", default="--quiet", help="httpd's arguments (--quiet)")
     parser.add_argument("--glint-qemu", default="", help="more QEMU options for Glint")
     parser.add_argument("--memory", default="256M", help="Glint's memory (256M)")
     parser.add_argument("--peer-memory", default="256M", help="the Linux guest's memory (256M)")
@@ -215,7 +227,9 @@ class Guest:
     def __init__(self, scope, name, command, ns, core=None, env=None):
         self.name, self.ns = name, ns
         self.log_path = os.path.join(OUT, f"{name}.log".replace(" ", "-"))
-        pin = ["taskset", "-c", str(core)] if core is not None else []
+        # Should this process be killed, the guest dies with it; the next run sweeps the rest.
+        pin = ["setpriv", "--pdeathsig", "KILL"]
+        pin += ["taskset", "-c", str(core)] if core is not None else []
         self.log = open(self.log_path, "w")
         # "ip netns exec" and taskset both exec, so this pid is QEMU's.
         self.process = subprocess.Popen(["ip", "netns", "exec", ns] + pin + command,
@@ -263,6 +277,34 @@ class Guest:
                 return
             time.sleep(0.2)
         raise Trouble(f"{self.name}: no answer within {limit} s; console:\n" + self.console_tail())
+
+
+def start_host_nginx(scope, site):
+    """nginx in a namespace of its own behind a veth pair: no guest, only a target."""
+    need("nginx")
+    ns = make_namespace(scope, "host-nginx", tap=False)
+    server = make_namespace(scope, "host-nginx-server", tap=False)
+    inside, there = ["ip", "netns", "exec", ns], ["ip", "netns", "exec", server]
+    run(*inside, "ip", "link", "add", "tap0", "type", "veth", "peer", "name", "veth1",
+        "netns", server)
+    for prefix, device, address in ((inside, "tap0", HOST_IP), (there, "veth1", GUEST_IP)):
+        run(*prefix, "ip", "addr", "add", f"{address}/24", "dev", device)
+        run(*prefix, "ip", "link", "set", device, "up")
+    conf = os.path.join(OUT, "host-nginx.conf")
+    with open(conf, "w") as out:
+        out.write(f"""user root root; daemon off; master_process off; error_log stderr crit;
+pid {OUT}/host-nginx.pid; worker_rlimit_nofile 8192; events {{ worker_connections 4096; }}
+http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000;
+include /etc/nginx/mime.types; server {{ listen 80 backlog=2048; root {site}; }} }}
+""")
+    return Guest(scope, "host-nginx", ["ip", "netns", "exec", server, "taskset", "-c",
+                                       str(cores()[0]), "nginx", "-c", conf], ns)
+
+
+def cores():
+    """The core for QEMU and the core for the client."""
+    allowed = sorted(os.sched_getaffinity(0))
+    return allowed[0], allowed[-1]
 
 
 def median(values):
