@@ -27,6 +27,7 @@ struct epoll_item {
 	uint32_t events;		/* as registered, with EPOLL_* */
 	uint64_t data;
 	int fd;
+	bool disabled;			/* one-shot, told: until EPOLL_MOD */
 };
 
 #define EPOLL_BITS 0xffffu		/* FILE_* within the event word */
@@ -63,7 +64,7 @@ static void item_notified(struct poll_watch *w, unsigned events)
 
 	if (events & FILE_GONE)
 		item_free(it);
-	else
+	else if (!it->disabled)
 		item_make_ready(it);
 }
 
@@ -119,6 +120,7 @@ static void item_arm(struct epoll_item *it, uint32_t events, uint64_t data)
 {
 	it->events = events;
 	it->data = data;
+	it->disabled = false;
 	it->watch.events = events & EPOLL_BITS;
 	if (file_poll(it->watch.file) & (it->watch.events | FILE_ERR | FILE_HUP))
 		item_make_ready(it);
@@ -196,8 +198,7 @@ static int epoll_take(struct epoll *ep, struct epoll_ready *out, int max)
 		out[n].events = hit;
 		out[n++].data = it->data;
 		if (it->events & EPOLL_ONESHOT) {
-			it->events = 0;
-			it->watch.events = 0;
+			it->disabled = true;
 		} else if (!(it->events & EPOLL_ET)) {
 			list_push(&again, &it->ready);
 		}
