@@ -96,7 +96,7 @@ worker_processes 1;
 worker_rlimit_nofile 8192;
 pid /run/nginx.pid;
 error_log stderr crit;
-events { worker_connections 4096; }
+events { worker_connections 4096; multi_accept on; }
 http {
 	include /etc/nginx/mime.types;
 	access_log off;
