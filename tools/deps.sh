@@ -34,6 +34,7 @@ fail() {
 	exit 1
 }
 
+# shellcheck disable=SC2317 # called by the trap
 cleanup() {
 	[ -z "$tmp" ] || rm -rf "$tmp"
 }
@@ -115,6 +116,7 @@ fetch() {
 	if [ -z "$tmp" ]; then
 		exec 9> "$cache/.lock"
 		flock -w 900 9 || fail "$file" "another deps.sh holds $cache/.lock" "wait for it or end it, then run again"
+		rm -rf "$dir"/.tmp.* # of runs that were killed
 		tmp=$(mktemp -d "$dir/.tmp.XXXXXX") || exit 1
 	fi
 	if ! have_sum "$cache/$file" "$sum"; then
@@ -143,6 +145,7 @@ trap 'exit 130' INT TERM
 
 missing=0
 seen=' '
+# shellcheck disable=SC2094 # the lock file is only named in messages
 while read -r name package version suite file sum folder; do
 	case $name in '' | '#'*) continue ;; esac
 	[[ $sum =~ ^[0-9a-f]{64}$ ]] || fail "$lock" "the line of $name has no sha256" "a line is: folder package version suite tarball sha256 [folder]"
