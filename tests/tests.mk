@@ -30,9 +30,9 @@ host-tests: $(filter $(B)/tests/unit/$(T),$(unit_bin)) $(filter $(B)/tests/race/
 fuzz-targets: $(fuzz_bin)
 
 check: ## host tests only (T=test_name for one)
-	@tests/run host
+	@tools/packages.sh build test && tools/deps.sh && tests/run host
 test: ## all tests: lint, host, guest, boot matrix
-	@tests/run all
+	@tools/packages.sh build run test && tools/deps.sh && tools/build-picolibc.sh && tests/run all
 lint: ## style, layers, privileged instructions, SPDX, spelling
 	@tests/run lint
 fuzz: ## every fuzz target for SECONDS_EACH seconds (default 20)
