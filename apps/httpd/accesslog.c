@@ -42,16 +42,23 @@ void accesslog_format(struct text *t, struct slice peer, const struct now *now, 
 	text_char(t, ' ');
 }
 
+/* Room for n bytes, if need be by writing at once; else the line is lost and counted. */
+static bool has_room(struct accesslog *l, size_t n)
+{
+	if (sizeof(l->buf) - l->len < n)
+		accesslog_flush(l);
+	if (sizeof(l->buf) - l->len >= n)
+		return true;
+	l->n_dropped++;
+	return false;
+}
+
 void accesslog_add(struct accesslog *l, const char *start, size_t start_len, uint64_t n_bytes)
 {
 	struct text t;
 
-	if (l->quiet)
+	if (l->quiet || !has_room(l, start_len + 22))
 		return;
-	if (sizeof(l->buf) - l->len < start_len + 22) {
-		l->n_dropped++;
-		return;
-	}
 	text_init(&t, l->buf + l->len, sizeof(l->buf) - l->len);
 	text_put(&t, start, start_len);
 	text_u64(&t, n_bytes);
@@ -66,11 +73,9 @@ void accesslog_request(struct accesslog *l, struct slice peer, const struct now 
 
 	if (l->quiet)
 		return;
-	text_init(&t, l->buf + l->len, sizeof(l->buf) - l->len);
-	if (t.cap < ACCESSLOG_LINE_MAX) {
-		l->n_dropped++;
+	if (!has_room(l, ACCESSLOG_LINE_MAX))
 		return;
-	}
+	text_init(&t, l->buf + l->len, sizeof(l->buf) - l->len);
 	accesslog_format(&t, peer, now, r, status);
 	text_u64(&t, n_bytes);
 	text_char(&t, '\n');

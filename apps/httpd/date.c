@@ -163,6 +163,8 @@ bool date_parse(const char *p, size_t len, int64_t *seconds)
 {
 	struct civil c = { 0 };
 
+	if (len < 24)	/* the shortest form */
+		return false;
 	if (len == DATE_HTTP_LEN && p[3] == ',') {
 		c.day = number(p + 5, 2);
 		c.month = month_number(p + 8);

@@ -23,7 +23,8 @@ void text_put(struct text *t, const char *p, size_t len)
 		t->overflow = true;
 		return;
 	}
-	memcpy(t->buf + t->len, p, len);
+	if (len)	/* p may be NULL for nothing */
+		memcpy(t->buf + t->len, p, len);
 	t->len += len;
 }
 
