@@ -20,7 +20,7 @@ test='clang libclang-rt-14-dev llvm clang-format clang-tidy cppcheck shellcheck 
 	debian-faq python3-doc'
 
 # `make bench`: the load, and what the Linux guest measured beside ours is made with (its own packages are fetched there)
-bench='wrk cpio busybox-static iproute2 iptables procps'
+bench='wrk cpio busybox-static iproute2 procps'
 
 usage() {
 	cat <<END
