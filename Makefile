@@ -18,7 +18,7 @@ export APP ON SITE DISK PORT MEM ARGS KARGS NET MACHINE
 .SECONDARY:
 
 # ---- the application --------------------------------------------------------
-app_dir	:= apps/$(APP)
+app_dir	:= $(patsubst %/app.mk,%,$(firstword $(wildcard apps/$(APP)/app.mk tests/guest/$(APP)/app.mk) apps/$(APP)/app.mk))
 SRC	:=
 NEEDS	:=
 LIBS	:=
@@ -81,6 +81,7 @@ flags_net     := $(WARN) -ffreestanding $(call inc,net) $(LWIP_INC) -idirafter $
 flags_fs      := $(WARN) -ffreestanding $(call inc,fs) $(LITTLEFS_INC) -idirafter $(PICO)/include
 flags_libc    := $(WARN) -fno-builtin -DGLINT_VERSION='"$(VERSION)"' $(call inc,libc) -isystem libc/include $(PICOINC)
 flags_apps    := $(WARN) -isystem libc/include $(PICOINC) -isystem $(PHP)
+flags_tests/guest = $(flags_apps)
 flags_third_party := -w -isystem libc/include $(PICOINC)
 
 obj	= $(patsubst %,$(B)/obj/%.o,$(basename $1))
@@ -102,7 +103,7 @@ $(B)/obj/$1/%.o: $1/%.S $(if $(filter $1,$(layers)),$(B)/inc/$1/.stamp) Makefile
 	@mkdir -p $$(@D); echo "  AS $$<"
 	@$(CC) $(GUEST) $(flags_$1) -MMD -MP -c $$< -o $$@
 endef
-$(foreach l,$(layers) apps third_party,$(eval $(call layer_rule,$l)))
+$(foreach l,$(layers) apps tests/guest third_party,$(eval $(call layer_rule,$l)))
 # Files of ours that C code may not turn into calls of themselves, and foreign ones' own flags.
 $(call obj,$(wildcard kernel/lib/string.c kernel/arch/x86_64/*.c)): FILE_CFLAGS = -fno-tree-loop-distribute-patterns
 $(call obj,$(LWIP_SRC)): FILE_CFLAGS = $(LWIP_CFLAGS) $(call inc,net)

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * A guest that must die, each time in the way that its argument names: the
+ * protections of pages, stacks and heap seen at work. What it prints last is
+ * "survived", which no test wants to read.
+ */
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern const char _text_start[];
+
+static unsigned char code_in_data[16] = { 0xc3 };	/* ret */
+static const char constant[16] = "constant";
+static void *volatile hidden;
+
+static void write_text(void)
+{
+	hidden = (void *)(uintptr_t)_text_start;
+	*(volatile char *)hidden = 0;
+}
+
+static void write_rodata(void)
+{
+	hidden = (void *)(uintptr_t)constant;
+	*(volatile char *)hidden = 0;
+}
+
+static void run_data(void)
+{
+	hidden = code_in_data;
+	((void (*)(void))(uintptr_t)hidden)();
+}
+
+static void run_heap(void)
+{
+	unsigned char *p = malloc(16);
+
+	p[0] = 0xc3;
+	hidden = p;
+	((void (*)(void))(uintptr_t)hidden)();
+}
+
+static void run_stack(void)
+{
+	volatile unsigned char code[16] = { 0xc3 };
+
+	hidden = (void *)(uintptr_t)code;
+	((void (*)(void))(uintptr_t)hidden)();
+}
+
+static void read_null(void)
+{
+	hidden = (void *)8;
+	(void)*(volatile char *)hidden;
+}
+
+static void call_null(void)
+{
+	hidden = NULL;
+	((void (*)(void))(uintptr_t)hidden)();
+}
+
+static int deeper(int n)
+{
+	volatile char room[512];
+
+	room[0] = (char)n;
+	return n <= 0 ? 0 : deeper(n - 1) + room[0];
+}
+
+static void stack_overflow(void)
+{
+	printf("%d\n", deeper(1 << 20));
+}
+
+static void smash_stack(void)
+{
+	char small[16];
+
+	hidden = small;
+	memset(hidden, 'A', 64);
+}
+
+static void double_free(void)
+{
+	void *p = malloc(100);
+
+	hidden = p;
+	free(p);
+	free(hidden);
+}
+
+static void free_wild(void)
+{
+	static char not_heap[64];
+
+	hidden = not_heap + 16;
+	free(hidden);
+}
+
+static void use_after_free(void)
+{
+	/* A whole run of pages: given back, its next user's data would show.
+	 * A small block's guard is the check of its free list. */
+	uintptr_t *p = malloc(100);
+
+	hidden = p;
+	free(p);
+	*(volatile uintptr_t *)hidden = 0x4141414141414141;
+	for (int i = 0; i < 4; i++)
+		hidden = malloc(100);
+}
+
+static void divide(void)
+{
+	volatile int zero = 0;
+
+	printf("%d\n", 1 / zero);
+}
+
+static void undefined(void)
+{
+	__asm__ volatile("ud2");
+}
+
+static void privileged(void)
+{
+	/* Port I/O faults in ring 3; in ring 0 a non-canonical address does. */
+	hidden = (void *)(uintptr_t)0x8000000000000000;
+	(void)*(volatile char *)hidden;
+}
+
+static void do_abort(void)
+{
+	abort();
+}
+
+static const struct {
+	const char *name;
+	void (*fn)(void);
+} ways[] = {
+	{ "write-text", write_text }, { "write-rodata", write_rodata },
+	{ "run-data", run_data }, { "run-heap", run_heap },
+	{ "run-stack", run_stack }, { "read-null", read_null },
+	{ "call-null", call_null }, { "stack-overflow", stack_overflow },
+	{ "smash-stack", smash_stack }, { "double-free", double_free },
+	{ "free-wild", free_wild }, { "use-after-free", use_after_free },
+	{ "divide", divide }, { "undefined", undefined },
+	{ "non-canonical", privileged }, { "abort", do_abort },
+};
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; argc > 1 && i < sizeof(ways) / sizeof(ways[0]); i++)
+		if (!strcmp(argv[1], ways[i].name)) {
+			printf("about to %s\n", ways[i].name);
+			ways[i].fn();
+			printf("survived\n");
+			return 0;
+		}
+	fprintf(stderr, "usage: die WAY\n");
+	return 2;
+}
