@@ -216,8 +216,8 @@ def compare(rows):
     for line in missed:
         print("missed: " + line)
     if any(r["other_load"] > 0.15 for r in rows):
-        print("note: other work took over 15 % of a core meanwhile; requests/s and latency are "
-              "worse than on a quiet machine, CPU per request hardly")
+        print("note: other work took over 15 % of a core meanwhile: all figures are worse than on a "
+              "quiet machine; the ratios, from interleaved rounds, suffer least")
     return ratios, missed
 
 
