@@ -31,6 +31,8 @@ enum pv_prot {
 	PV_PROT_RX,
 };
 
+#define PV_EXIT_REBOOT	(-1)		/* to exit(), instead of a status */
+
 #define EVENT_LINES 256			/* lines are 0 .. EVENT_LINES - 1 */
 
 struct pv_platform {
@@ -49,7 +51,8 @@ struct pv_platform {
 	void (*puts)(const char *text, size_t len);
 
 	/* Ends the machine with the status (0..255); prints `exit status N`
-	 * first where no channel carries it. */
+	 * first where no channel carries it. PV_EXIT_REBOOT: starts it anew.
+	 * Callable before init() too, once probe() has answered. */
 	void (*exit)(int status) NORETURN;
 
 	/* Nanoseconds since some moment at or before boot; monotonic. */

@@ -8,7 +8,6 @@
 #include <stdint.h>
 
 #define MSR_APIC_BASE		0x1bu
-#define MSR_TSC_DEADLINE	0x6e0u
 #define MSR_X2APIC		0x800u	/* + register offset / 16 */
 #define MSR_EFER		0xc0000080u
 #define MSR_FS_BASE		0xc0000100u

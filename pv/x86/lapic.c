@@ -16,8 +16,6 @@
 #define REG_EOI		0x0b0
 #define REG_SVR		0x0f0
 #define REG_LVT_TIMER	0x320
-#define REG_LVT_THERMAL	0x330
-#define REG_LVT_PERF	0x340
 #define REG_LVT_LINT0	0x350
 #define REG_LVT_LINT1	0x360
 #define REG_LVT_ERROR	0x370
@@ -28,17 +26,14 @@
 #define SVR_ENABLE	0x100u
 #define LVT_MASKED	0x10000u
 #define LVT_NMI		0x400u
-#define LVT_TSC_DEADLINE 0x40000u
 #define BASE_X2APIC	(1u << 10)
 #define BASE_ENABLE	(1u << 11)
 #define BASE_ADDR	0x000ffffffffff000ull
 
 #define CPUID1_ECX_X2APIC	(1u << 21)
-#define CPUID1_ECX_TSC_DEADLINE	(1u << 24)
 #define CPUID1_EDX_APIC		(1u << 9)
 
 static volatile uint8_t *regs;	/* NULL: x2APIC */
-static bool tsc_deadline;
 static uint32_t lvt_timer = LVT_MASKED;
 static uint32_t divide = UINT32_MAX;
 
@@ -73,7 +68,6 @@ int lapic_init(void)
 		if (!regs)
 			return -ENOMEM;
 	}
-	tsc_deadline = c.ecx & CPUID1_ECX_TSC_DEADLINE;
 	write(REG_SVR, SVR_ENABLE | LAPIC_SPURIOUS_VECTOR);
 	write(REG_TPR, 0);
 	write(REG_LVT_TIMER, LVT_MASKED);
@@ -93,11 +87,6 @@ uint32_t lapic_id(void)
 void lapic_eoi(void)
 {
 	write(REG_EOI, 0);
-}
-
-bool lapic_has_tsc_deadline(void)
-{
-	return tsc_deadline;
 }
 
 static void set_lvt(uint32_t v)
@@ -128,16 +117,6 @@ void lapic_count_start(void)
 uint32_t lapic_count(void)
 {
 	return read(REG_CURRENT);
-}
-
-void lapic_timer_at_tsc(uint64_t tsc)
-{
-	if (lvt_timer != (LVT_TSC_DEADLINE | LAPIC_TIMER_VECTOR)) {
-		set_lvt(LVT_TSC_DEADLINE | LAPIC_TIMER_VECTOR);
-		/* In xAPIC mode the store to LVT must come first (SDM 10.5.4.1). */
-		__asm__ volatile("mfence" ::: "memory");
-	}
-	x86_wrmsr(MSR_TSC_DEADLINE, tsc);
 }
 
 void lapic_timer_in(uint32_t ticks, unsigned log2_divider)

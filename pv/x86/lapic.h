@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * The local APIC (Intel SDM volume 3, chapter 10), by registers in memory or,
- * where the CPU has it, as x2APIC by MSRs. Its timer is one-shot.
+ * where the CPU has it, as x2APIC by MSRs. Its timer is
+ * one-shot; TSC-deadline mode would save nothing, one write arms either.
  */
 #pragma once
 
@@ -22,12 +23,6 @@ void lapic_eoi(void);
  * rate, without an interrupt, until the timer is set. */
 void lapic_count_start(void);
 uint32_t lapic_count(void);	/* the current count, timer or calibration */
-
-/* Has the CPU a timer that compares with the time stamp counter? */
-bool lapic_has_tsc_deadline(void);
-
-/* One interrupt at that value of the time stamp counter. */
-void lapic_timer_at_tsc(uint64_t tsc);
 
 /* One interrupt after `ticks` of the input clock divided by 2^log2_divider
  * (0..7). */

@@ -264,6 +264,8 @@ volatile void *paging_map_mmio(uint64_t paddr, uint64_t len)
 	    paddr < LOW_MEMORY_END)
 		return NULL;
 	end = ALIGN_UP(paddr + len, PAGE_SIZE);
+	if (!ram)	/* before paging_init(): the boot map has 4 GiB */
+		return end <= 4 * GIB ? (volatile void *)(uintptr_t)paddr : NULL;
 	if (has_ram(start, end))
 		return NULL;
 	for (uint64_t at = start; at < end; at += PAGE_SIZE) {

@@ -5,8 +5,6 @@
  */
 #include "pv/x86/pvclock.h"
 
-#include "kernel/lib/shared.h"
-
 #define TRIES	1000	/* an update takes the hypervisor well below 1 us */
 
 __extension__ typedef unsigned __int128 wide_t;
@@ -22,7 +20,7 @@ uint64_t pvclock_scale(uint64_t ticks, uint32_t mul, int shift)
 	return v > UINT64_MAX ? UINT64_MAX : (uint64_t)v;
 }
 
-bool pvclock_read(const struct pvclock_time *rec, uint64_t (*tsc)(void),
+bool pvclock_read(const struct pvclock_time SHARED *rec, uint64_t (*tsc)(void),
 		  uint64_t *ns)
 {
 	struct pvclock_time t;
@@ -52,7 +50,7 @@ bool pvclock_read(const struct pvclock_time *rec, uint64_t (*tsc)(void),
 	return false;
 }
 
-uint64_t pvclock_wall_base(const struct pvclock_wall *w)
+uint64_t pvclock_wall_base(const struct pvclock_wall SHARED *w)
 {
 	struct pvclock_wall copy;
 	uint32_t version;

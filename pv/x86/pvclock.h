@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernel/lib/shared.h"
+
 struct pvclock_time {
 	uint32_t version;	/* odd: being written */
 	uint32_t pad0;
@@ -36,8 +38,8 @@ uint64_t pvclock_scale(uint64_t ticks, uint32_t mul, int shift);
 /* The time now, by a record that the hypervisor may be updating. `tsc` reads
  * the counter. False: no consistent record (never written, or torn for ever);
  * *ns is unchanged. */
-bool pvclock_read(const struct pvclock_time *rec, uint64_t (*tsc)(void),
+bool pvclock_read(const struct pvclock_time SHARED *rec, uint64_t (*tsc)(void),
 		  uint64_t *ns);
 
 /* Nanoseconds since 1970 at system time 0; 0: not given. */
-uint64_t pvclock_wall_base(const struct pvclock_wall *w);
+uint64_t pvclock_wall_base(const struct pvclock_wall SHARED *w);

@@ -23,15 +23,13 @@ void tsc_clock_start(struct tsc_clock *c, uint64_t tsc)
 
 /* What passed so far is settled at the old rate. Before there was one, it is
  * valued at the new one. */
-static void set_rate(struct tsc_clock *c, uint64_t tsc, uint64_t ns_per_tick,
-		     uint64_t ticks_per_ns)
+static void set_rate(struct tsc_clock *c, uint64_t tsc, uint64_t ns_per_tick)
 {
 	if (c->ns_per_tick && tsc > c->base_tsc) {
 		c->base_ns += scale(tsc - c->base_tsc, c->ns_per_tick);
 		c->base_tsc = tsc;
 	}
 	c->ns_per_tick = ns_per_tick;
-	c->ticks_per_ns = ticks_per_ns;
 }
 
 void tsc_clock_set_hz(struct tsc_clock *c, uint64_t tsc, uint64_t hz)
@@ -40,8 +38,7 @@ void tsc_clock_set_hz(struct tsc_clock *c, uint64_t tsc, uint64_t hz)
 	if (hz < 1000000 || hz > 1000 * NS_PER_S)
 		return;
 	c->window_ns = UINT64_MAX;
-	set_rate(c, tsc, (NS_PER_S << 32) / hz,
-		 (hz / 1000 << 32) / (NS_PER_S / 1000));
+	set_rate(c, tsc, (NS_PER_S << 32) / hz);
 }
 
 bool tsc_clock_compare(struct tsc_clock *c, uint64_t tsc, uint64_t ticks,
@@ -52,7 +49,7 @@ bool tsc_clock_compare(struct tsc_clock *c, uint64_t tsc, uint64_t ticks,
 	if (c->window_ns > UINT64_MAX / 2 || ns < 2 * c->window_ns)
 		return false;
 	c->window_ns = ns;
-	set_rate(c, tsc, (ns << 32) / ticks, (ticks << 32) / ns);
+	set_rate(c, tsc, (ns << 32) / ticks);
 	return true;
 }
 
@@ -65,15 +62,4 @@ uint64_t tsc_clock_ns(struct tsc_clock *c, uint64_t tsc)
 	if (ns > c->last_ns)
 		c->last_ns = ns;
 	return c->last_ns;
-}
-
-uint64_t tsc_clock_at(const struct tsc_clock *c, uint64_t ns)
-{
-	uint64_t ticks;
-
-	if (ns <= c->base_ns)
-		return c->base_tsc;
-	ticks = scale(ns - c->base_ns, c->ticks_per_ns);
-	return ticks > UINT64_MAX - c->base_tsc ? UINT64_MAX
-						: c->base_tsc + ticks;
 }

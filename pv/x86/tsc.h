@@ -14,7 +14,6 @@
 struct tsc_clock {
 	uint64_t base_tsc, base_ns;	/* the current rate holds from here */
 	uint64_t ns_per_tick;		/* 32.32 fixed point; 0: no rate yet */
-	uint64_t ticks_per_ns;		/* 32.32 */
 	uint64_t window_ns;		/* length of the best comparison */
 	uint64_t last_ns;		/* what was handed out last */
 };
@@ -31,6 +30,3 @@ bool tsc_clock_compare(struct tsc_clock *c, uint64_t tsc, uint64_t ticks,
 		       uint64_t ns);
 
 uint64_t tsc_clock_ns(struct tsc_clock *c, uint64_t tsc);
-
-/* The counter's value at the time `ns`, which lies ahead; saturates. */
-uint64_t tsc_clock_at(const struct tsc_clock *c, uint64_t ns);

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Time and sleep. Time is kvmclock where KVM offers it, else the time stamp
+ * counter at a rate that the hypervisor or CPUID names, else at the rate that
+ * comparing it with the APIC timer shows (TCG and KVM run that at 1 GHz):
+ * first over 20 us, then again whenever a longer comparison comes for free.
+ * Nothing ever waits for a calibration. Sleep is sti; hlt under the one-shot
+ * APIC timer.
+ */
+#include "pv/kvm/kvm.h"
+
+#include <errno.h>
+
+#include "kernel/boot_info.h"
+#include "kernel/cmdline.h"
+#include "kernel/event.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/lib/string.h"
+#include "pv/kvm/rtc.h"
+#include "pv/x86/cpu.h"
+#include "pv/x86/irq.h"
+#include "pv/x86/lapic.h"
+#include "pv/x86/pvclock.h"
+#include "pv/x86/trap.h"
+#include "pv/x86/tsc.h"
+
+#define MSR_KVM_WALL		0x4b564d00u
+#define MSR_KVM_TIME		0x4b564d01u
+#define KVM_FEATURE_CLOCK2	(1u << 3)
+#define HV_LEAF_TIMING		0x10u	/* + base: TSC and bus in kHz */
+
+#define APIC_HZ_DEFAULT		1000000000ull
+#define FIRST_WINDOW_NS		20000	/* 0.2 to 1 % off, enough to start */
+#define LAST_WINDOW_NS		100000000u	/* no better after 100 ms */
+#define APIC_WINDOW_NS		100000
+#define SLEEP_MAX_NS		(400 * NSEC_PER_SEC)
+
+#define CMOS_INDEX		0x70
+#define CMOS_DATA		0x71
+#define CMOS_NMI_OFF		0x80
+#define CMOS_STATUS_A		0x0a
+#define CMOS_UPDATING		0x80
+#define CMOS_TRIES		100000	/* an update takes 2 ms at most */
+
+static struct pvclock_time kvmclock_record ALIGNED(64);
+static struct pvclock_wall kvmwall_record ALIGNED(64);
+static const struct pvclock_time SHARED *const kvmclock =
+	(const struct pvclock_time SHARED *)&kvmclock_record;
+static const struct pvclock_wall SHARED *const kvmwall =
+	(const struct pvclock_wall SHARED *)&kvmwall_record;
+static bool has_kvmclock;
+static nsec_t kvmclock_last;
+static struct tsc_clock tsc;
+static uint64_t apic_hz = APIC_HZ_DEFAULT;
+
+/* When, and from what count, the APIC timer was started last. */
+static struct {
+	uint64_t tsc;
+	nsec_t since;
+	uint32_t count;
+	unsigned log2_divider;
+	bool wanted;		/* does the rate need comparing? */
+} ref;
+
+static nsec_t armed;		/* deadline of the running timer, 0: none */
+
+/* `clock=`: seconds since 1970 at boot; 0: not given. */
+static uint64_t clock_option;
+static nsec_t wall_base;	/* 1970 to time 0, 0: unknown */
+static bool wall_read;
+
+static int parse_clock(const char *value, unsigned index)
+{
+	(void)index;
+	if (!strcmp(value, "utc"))
+		return 0;
+	return fmt_parse_u64(value, 10, &clock_option);
+}
+
+static const struct cmdline_option clock_opt CMDLINE_OPTION = {
+	"clock", "utc (the default), or the seconds since 1970 at boot",
+	parse_clock,
+};
+
+static bool kvmclock_start(void)
+{
+	if (!kvm_cpu.kvm || kvm_cpu.max < kvm_cpu.base + 1 ||
+	    !(x86_cpuid(kvm_cpu.base + 1).eax & KVM_FEATURE_CLOCK2))
+		return false;
+	x86_wrmsr(MSR_KVM_TIME, (uintptr_t)kvmclock | 1);
+	x86_wrmsr(MSR_KVM_WALL, (uintptr_t)kvmwall);
+	return pvclock_read(kvmclock, x86_rdtsc, &kvmclock_last);
+}
+
+/* A rate that somebody names; 0: nobody does. Leaf numbers above the highest
+ * return something else's values, so each is checked first. */
+static uint64_t named_tsc_hz(void)
+{
+	struct cpuid c;
+
+	if (kvm_cpu.max >= kvm_cpu.base + HV_LEAF_TIMING) {
+		c = x86_cpuid(kvm_cpu.base + HV_LEAF_TIMING);
+		if (c.eax)
+			return c.eax * 1000ull;
+	}
+	if (x86_cpuid(0).eax >= 0x15) {
+		c = x86_cpuid(0x15);
+		if (c.eax && c.ebx && c.ecx)
+			return (uint64_t)c.ecx * c.ebx / c.eax;
+	}
+	return 0;
+}
+
+/* Counter and count as of one moment: the closest of three pairs. */
+static uint32_t read_pair(uint64_t *at)
+{
+	uint64_t best = UINT64_MAX;
+	uint32_t count = 0;
+
+	for (unsigned i = 0; i < 3; i++) {
+		uint64_t before = x86_rdtsc();
+		uint32_t c = lapic_count();
+		uint64_t took = x86_rdtsc() - before;
+
+		if (took >= best)
+			continue;
+		best = took;
+		count = c;
+		*at = before + took / 2;
+	}
+	return count;
+}
+
+static void compare(void)
+{
+	uint64_t at = 0;
+	uint32_t count = read_pair(&at);
+
+	if (!count || count >= ref.count)	/* ran out, or never started */
+		return;
+	tsc_clock_compare(&tsc, at, at - ref.tsc,
+			  (uint64_t)(ref.count - count) << ref.log2_divider);
+}
+
+/* Nobody says what the APIC timer runs at: take the counter's word. */
+static void measure_apic(uint64_t tsc_hz)
+{
+	uint64_t start = 0, end = 0, ticks;
+	uint32_t first = read_pair(&start), last;
+
+	do
+		last = read_pair(&end);
+	while (end - start < tsc_hz / (NSEC_PER_SEC / APIC_WINDOW_NS));
+	ticks = first - last;
+	if (ticks)
+		apic_hz = ticks * tsc_hz / (end - start);
+}
+
+void kvm_clock_init(const struct boot_info *bi)
+{
+	uint64_t hz;
+
+	tsc_clock_start(&tsc, bi->tsc_at_entry);
+	lapic_count_start();
+	ref.count = read_pair(&ref.tsc);
+	has_kvmclock = kvmclock_start();
+	if (has_kvmclock)
+		return;
+	hz = named_tsc_hz();
+	tsc_clock_set_hz(&tsc, x86_rdtsc(), hz);
+	if (hz && !kvm_cpu.kvm && !kvm_cpu.tcg)
+		measure_apic(hz);
+	ref.wanted = !hz;
+}
+
+static nsec_t kvmclock_now(void)
+{
+	nsec_t ns;
+
+	/* Never back, even over a migration to a host with another counter. */
+	if (pvclock_read(kvmclock, x86_rdtsc, &ns) && ns > kvmclock_last)
+		kvmclock_last = ns;
+	return kvmclock_last;
+}
+
+nsec_t kvm_now(void)
+{
+	if (has_kvmclock)
+		return kvmclock_now();
+	while (!tsc.ns_per_tick) {
+		uint64_t at = 0;
+
+		if (ref.count - read_pair(&at) >= FIRST_WINDOW_NS)
+			compare();
+	}
+	return tsc_clock_ns(&tsc, x86_rdtsc());
+}
+
+static uint8_t cmos(uint8_t reg)
+{
+	x86_outb(CMOS_INDEX, CMOS_NMI_OFF | reg);
+	return x86_inb(CMOS_DATA);
+}
+
+static void cmos_read(struct rtc_registers *r)
+{
+	for (unsigned i = 0; i < CMOS_TRIES; i++)
+		if (!(cmos(CMOS_STATUS_A) & CMOS_UPDATING))
+			break;
+	r->sec = cmos(0);
+	r->min = cmos(2);
+	r->hour = cmos(4);
+	r->day = cmos(7);
+	r->month = cmos(8);
+	r->year = cmos(9);
+	r->status_b = cmos(0x0b);
+}
+
+/* Two equal readings: no update came between. */
+static nsec_t cmos_wall(void)
+{
+	struct rtc_registers a, b;
+	uint64_t seconds;
+
+	cmos_read(&a);
+	for (unsigned i = 0; i < 3; i++) {
+		b = a;
+		cmos_read(&a);
+		if (!memcmp(&a, &b, sizeof(a)))
+			return rtc_to_unix(&a, &seconds) ?
+			       seconds * NSEC_PER_SEC : 0;
+	}
+	return 0;
+}
+
+nsec_t kvm_wall(void)
+{
+	nsec_t now = kvm_now();
+
+	if (!wall_read) {
+		wall_read = true;
+		if (clock_option)
+			wall_base = clock_option * NSEC_PER_SEC;
+		else if (!has_kvmclock)
+			wall_base = cmos_wall();
+		if (wall_base && !clock_option)
+			wall_base -= now;
+	}
+	if (has_kvmclock && !clock_option) {
+		/* Written anew by the host at each request: right after a resume. */
+		x86_wrmsr(MSR_KVM_WALL, (uintptr_t)kvmwall);
+		wall_base = pvclock_wall_base(kvmwall);
+	}
+	return wall_base ? wall_base + now : 0;
+}
+
+/* One interrupt at the deadline or, if that is far, after some minutes. */
+static void arm(nsec_t now, nsec_t deadline)
+{
+	uint64_t ns = deadline - now < SLEEP_MAX_NS ? deadline - now
+						    : SLEEP_MAX_NS;
+	uint64_t ticks = apic_hz == APIC_HZ_DEFAULT ? ns :
+			 ns / 1000 * (apic_hz / 1000) / 1000;
+	unsigned log2_divider = 0;
+
+	while (ticks > UINT32_MAX && log2_divider < 7) {
+		ticks >>= 1;
+		log2_divider++;
+	}
+	if (ticks > UINT32_MAX)
+		ticks = UINT32_MAX;
+	if (!ticks)
+		ticks = 1;
+	ref.log2_divider = log2_divider;
+	ref.count = (uint32_t)ticks;
+	lapic_timer_in(ref.count, log2_divider);
+	ref.tsc = x86_rdtsc();
+	ref.since = now;
+	armed = deadline;
+}
+
+static bool want_compare(nsec_t now)
+{
+	return ref.wanted && tsc.window_ns < LAST_WINDOW_NS &&
+	       now - ref.since >= 2 * tsc.window_ns;
+}
+
+void kvm_wait(nsec_t deadline)
+{
+	nsec_t now = kvm_now();
+
+	irq_rearm();
+	if (event_pending() || deadline <= now) {
+		x86_irq_window();
+		return;
+	}
+	if (want_compare(now))
+		compare();
+	/* A timer that fires earlier is left alone: it costs one more round. */
+	if (deadline != NSEC_NEVER && (!armed || armed > deadline))
+		arm(now, deadline);
+	x86_idle();
+	if (irq_timer_fired())
+		armed = 0;
+}
