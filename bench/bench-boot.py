@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # Time from QEMU's start to the guest's first console line and to the first HTTP
@@ -61,7 +61,8 @@ def subjects(options, net):
         made.append(Subject("floor", "empty PVH guest", bare
                             + ["-kernel", floor, "-debugcon", "stdio"], False))
         devices = ["-device", "virtio-serial-device", "-device", "virtconsole,chardev=v",
-                   "-chardev", "null,id=v"] + (lib.net_options("device", "on") if net else [])
+                   "-chardev", "null,id=v", "-device", "virtio-rng-device"]
+        devices += lib.net_options("device", "on") if net else []
         made.append(Subject("floor", "the same, with devices", made[0].command + devices, False))
     if "hello" in wanted:
         hello = argparse.Namespace(**vars(options))

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # Requests per second, latency and QEMU's CPU time per request of Glint's httpd

@@ -68,8 +68,13 @@ def build_tool(name):
 
 def make_volume(options, site):
     """What Glint's httpd serves, unless --volume or --module names it."""
-    if not options.volume and not options.module:
-        raise Trouble("give --volume or --module: no tool to pack a site has landed yet")
+    if options.volume or options.module:
+        return
+    maker = os.path.join(TOP, "build", "host", "mkvol")
+    if not os.path.exists(maker):
+        run("make", "-s", "-C", TOP, "build/host/mkvol")
+    options.volume = os.path.join(OUT, "site.img")
+    run(maker, "volume", "-o", options.volume, site)
 
 
 def build_peer(site):
@@ -183,7 +188,7 @@ def glint_command(options, event_idx="on", net=True):
     command = qemu_base(machine, options.memory, options.cpu) + [
         "-kernel", options.image, "-append", append,
         "-device", f"virtio-serial-{bus}", "-device", "virtconsole,chardev=c",
-        "-chardev", "stdio,id=c,signal=off"]
+        "-chardev", "stdio,id=c,signal=off", "-device", f"virtio-rng-{bus}"]
     if options.volume:
         command += ["-drive", f"file={options.volume},if=none,id=d,format=raw,snapshot=on",
                     "-device", f"virtio-blk-{bus},drive=d,serial=site"]

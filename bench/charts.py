@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # Draws the benchmarks' JSON as SVG: panels of horizontal bars with their values
