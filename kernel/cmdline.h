@@ -41,3 +41,11 @@ const char *cmdline_next(const char *key, size_t *pos);
 int cmdline_argc(void);
 char **cmdline_argv(void);
 char **cmdline_envp(void);
+
+/* Warns of every key that no option has and nobody asked for. Before main(). */
+void cmdline_warn_unknown(void);
+
+/* Some hypervisors append keys of theirs to the whole text, and so behind the
+ * application's arguments: words `key=...` at the very end go to cmdline_next()
+ * instead. From pv->init or pv->scan. */
+void cmdline_take_appended(const char *key);

@@ -24,3 +24,7 @@ bool entropy_seeded(void);		/* 256 bits or more were added */
 
 /* A fresh generator key at once (restore from a snapshot). */
 void entropy_reseed(void);
+
+/* RFC 8439 section 2.3, for the test against its vectors. */
+void entropy_chacha20_block(const uint32_t key[8], uint32_t counter,
+			    const uint32_t nonce[3], uint32_t out[16]);

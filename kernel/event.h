@@ -44,3 +44,6 @@ struct event_deferred {
 	struct event_deferred *next;
 };
 void event_defer(struct event_deferred *d);
+
+/* Inside event_poll(): what runs now must not block. */
+bool event_running(void);

@@ -45,3 +45,7 @@ struct heap_shrinker {
 	struct heap_shrinker *next;
 };
 void heap_add_shrinker(struct heap_shrinker *s);
+
+/* page_alloc's, when it has nothing left: empties the heap's own reserves,
+ * then asks the shrinkers. Whether any memory came free. */
+int heap_shrink(size_t want_bytes);

@@ -11,9 +11,16 @@
 #include <stddef.h>
 
 #include "kernel/lib/list.h"
+#include "kernel/timer.h"
 #include "pv/pv.h"
 
 #define THREAD_STACK_DEFAULT	(64u << 10)	/* bytes, without the guard */
+
+struct wait_queue {
+	struct list waiters;
+};
+#define WAIT_QUEUE_INIT(q) { LIST_INIT((q).waiters) }
+void wait_queue_init(struct wait_queue *q);
 
 struct thread {
 	void *sp;			/* arch switch: first field */
@@ -29,16 +36,16 @@ struct thread {
 	const char *name;		/* must outlive the thread */
 	unsigned id;
 	bool detached, finished;
-	struct wait_queue *exit_wait;	/* thread.c */
+	struct wait_queue exit_wait;	/* thread_join's callers */
+	struct timer sleep_timer;
 	void *user;			/* libc's per-thread data */
 	nsec_t running_since;		/* watchdog */
 };
 
-struct wait_queue {
-	struct list waiters;
-};
-#define WAIT_QUEUE_INIT(q) { LIST_INIT((q).waiters) }
-void wait_queue_init(struct wait_queue *q);
+/* Once, at the end of kmain: the first thread, on the boot stack until then.
+ * Never returns. */
+void thread_start_first(const char *name, void (*fn)(void *), void *arg,
+			size_t stack_len) NORETURN;
 
 /* A new runnable thread. NULL: no memory. stack_len 0: the default; rounded up
  * to pages. Joined by thread_join() or detached. */
@@ -70,3 +77,6 @@ void mutex_init(struct mutex *m);
 void mutex_lock(struct mutex *m);
 bool mutex_try_lock(struct mutex *m);
 void mutex_unlock(struct mutex *m);
+
+/* The thread whose stack holds `addr`, or NULL; for backtraces. */
+struct thread *thread_of_stack(uintptr_t addr);

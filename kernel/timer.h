@@ -14,6 +14,7 @@ struct timer {
 	void *arg;
 	nsec_t deadline;		/* of clock_now() */
 	unsigned slot;			/* timer.c: place in the heap + 1, 0: idle */
+	bool reserved;			/* uses a place of timer_reserve() */
 };
 
 /* Sets or moves the timer. -ENOMEM only when more timers are armed than ever
@@ -24,3 +25,8 @@ bool timer_armed(const struct timer *t);
 
 nsec_t timer_next_deadline(void);	/* NSEC_NEVER: none */
 bool timer_run_due(void);		/* event_poll's; whether any ran */
+
+/* One place more, or one less, for a timer marked `reserved`: setting it never
+ * fails. -ENOMEM. */
+int timer_reserve(void) MUST_CHECK;
+void timer_unreserve(void);
