@@ -16,6 +16,12 @@ static unsigned char code_in_data[16] = { 0xc3 };	/* ret */
 static const char constant[16] = "constant";
 static void *volatile hidden;
 
+/* Keeps the caller's frame, for the backtrace. */
+static void not_a_tail_call(void)
+{
+	__asm__ volatile("");
+}
+
 static void write_text(void)
 {
 	hidden = (void *)(uintptr_t)_text_start;
@@ -91,6 +97,7 @@ static void double_free(void)
 	hidden = p;
 	free(p);
 	free(hidden);
+	not_a_tail_call();
 }
 
 static void free_wild(void)
@@ -99,26 +106,28 @@ static void free_wild(void)
 
 	hidden = not_heap + 16;
 	free(hidden);
+	not_a_tail_call();
 }
 
 static void use_after_free(void)
 {
-	/* A whole run of pages: given back, its next user's data would show.
-	 * A small block's guard is the check of its free list. */
-	uintptr_t *p = malloc(100);
+	/* A block's guard is the check of its free list: seen when the block
+	 * is handed out again, while others of its slab live. */
+	uintptr_t *p = malloc(100), *other = malloc(100);
 
 	hidden = p;
 	free(p);
 	*(volatile uintptr_t *)hidden = 0x4141414141414141;
-	for (int i = 0; i < 4; i++)
-		hidden = malloc(100);
+	hidden = malloc(100);
+	free(other);
+	not_a_tail_call();
 }
 
 static void divide(void)
 {
-	volatile int zero = 0;
+	volatile int one = 10, zero = 0;
 
-	printf("%d\n", 1 / zero);
+	printf("%d\n", one / zero);
 }
 
 static void undefined(void)
