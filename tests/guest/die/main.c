@@ -113,8 +113,10 @@ static void use_after_free(void)
 {
 	/* A block's guard is the check of its free list: seen when the block
 	 * is handed out again, while others of its slab live. */
-	uintptr_t *p = malloc(100), *other = malloc(100);
+	static void *volatile other;
+	void *p = malloc(100);
 
+	other = malloc(100);
 	hidden = p;
 	free(p);
 	*(volatile uintptr_t *)hidden = 0x4141414141414141;
