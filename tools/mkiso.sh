@@ -78,7 +78,7 @@ cp "$image" "$dir/iso/boot/image.elf"
 	echo boot
 } > "$dir/iso/boot/grub/grub.cfg"
 
-if ! grub-mkrescue -o "$dir/out.iso" "$dir/iso" > "$dir/log" 2>&1; then
+if ! grub-mkrescue --install-modules="normal multiboot2 iso9660 part_gpt part_msdos fat serial terminal" --locales= --fonts= --themes= -o "$dir/out.iso" "$dir/iso" > "$dir/log" 2>&1; then
 	tail -5 "$dir/log" >&2
 	fail 1 "grub-mkrescue failed (its last lines are above)"
 fi

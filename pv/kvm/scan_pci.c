@@ -228,7 +228,7 @@ int kvm_scan_pci(void)
 	bus_add(&l, 0);
 	for (unsigned i = 0; i < l.n; i++) {
 		for (unsigned device = 0; device < 32; device++) {
-			int error = scan_slot(&l, (uint16_t)(l.bus[i] << 8 |
+			int error = scan_slot(&l, (uint16_t)((unsigned)l.bus[i] << 8 |
 							     device << 3));
 
 			if (error)
