@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Gathering answers and writing them at once. */
+#define _GNU_SOURCE 1
 #include "batch.h"
 
 #include <errno.h>
+#include <limits.h>
 
 #include "sender.h"
 #include "server.h"
+
+_Static_assert(BATCH_MAX * 2 <= IOV_MAX, "a batch is one writev");
 
 void batch_reset(struct batch *b)
 {

@@ -192,7 +192,7 @@ static bool answer(struct server *s, struct conn *c, const char *buf, size_t len
 		if (*pos == len)
 			break;
 		struct batch_item *item = batch_next(b);
-		size_t n = request_parse(buf + *pos, len - *pos, seen > *pos ? seen - *pos : 0, &item->request);
+		size_t n = memo_parse(&s->memo, buf + *pos, len - *pos, seen > *pos ? seen - *pos : 0, &item->request);
 
 		if (!n) {
 			if (len - *pos < REQUEST_HEAD_MAX)

@@ -6,9 +6,12 @@
  */
 #include "request.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "picohttpparser.h"
+
+const char request_root_path[] = "/";
 
 /* What the headers said about the body and the connection, gathered before it is judged. */
 struct framing {
@@ -24,15 +27,24 @@ static bool is(struct slice s, const char *literal, size_t len)
 
 #define IS(s, literal) is((s), (literal), sizeof(literal) - 1)
 
-static bool is_token(struct slice s)
+/* Printable ASCII characters, a bit for each. */
+static const uint64_t token_chars[2] = { 0x03ff6cfa00000000, 0x57ffffffc7fffffe };	/* all but "(),/:;<=>?@[\]{} */
+static const uint64_t host_chars[2] = { 0x2fff7ff200000000, 0x7fffffffeffffffe };	/* all but "#/<>?@\ */
+
+static bool only(struct slice s, const uint64_t allowed[2])
 {
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = (unsigned char)s.p[i];
 
-		if (c <= 0x20 || c >= 0x7f || memchr("\"(),/:;<=>?@[\\]{}", c, 17))
+		if (c > 127 || !(allowed[c >> 6] >> (c & 63) & 1))
 			return false;
 	}
-	return s.len > 0;
+	return true;
+}
+
+static bool is_token(struct slice s)
+{
+	return s.len > 0 && only(s, token_chars);
 }
 
 static enum request_method method_of(struct slice m)
@@ -154,22 +166,11 @@ static int judge_body(const struct request *r, const struct framing *f)
 	return 0;
 }
 
-static bool host_valid(struct slice host)
-{
-	for (size_t i = 0; i < host.len; i++) {
-		unsigned char c = (unsigned char)host.p[i];
-
-		if (c <= 0x20 || c >= 0x7f || memchr("/\\?#@\"<>", c, 8))
-			return false;
-	}
-	return true;
-}
-
 static int judge(struct request *r, struct framing *f)
 {
 	int body = judge_body(r, f);
 
-	if (f->n_host > 1 || (r->minor && !f->n_host) || !host_valid(f->host))
+	if (f->n_host > 1 || (r->minor && !f->n_host) || !only(f->host, host_chars))
 		return 400;
 	if (body == 400)
 		return 400;
@@ -199,7 +200,7 @@ static int split_target(struct request *r)
 			return 400;
 		slash = memchr(t.p + scheme, '/', t.len - scheme);
 		if (!slash) {
-			r->path = (struct slice){ "/", 1 };
+			r->path = (struct slice){ request_root_path, 1 };
 			return 0;
 		}
 		t.len -= (size_t)(slash - t.p);
@@ -207,15 +208,16 @@ static int split_target(struct request *r)
 	}
 	if (!t.len || t.p[0] != '/')
 		return 400;
-	const char *end = memchr(t.p, '?', t.len);
+	size_t end = t.len;
 
-	if (memchr(t.p, '#', t.len))
-		return 400;
-	r->path = t;
-	if (end) {
-		r->path.len = (size_t)(end - t.p);
-		r->query = (struct slice){ end, t.len - r->path.len };
+	for (size_t i = t.len; i-- > 0;) {	/* backwards, so that the first question mark is found last */
+		if (t.p[i] == '#')
+			return 400;
+		if (t.p[i] == '?')
+			end = i;
 	}
+	r->path = (struct slice){ t.p, end };
+	r->query = (struct slice){ t.p + end, t.len - end };
 	return 0;
 }
 
@@ -283,7 +285,9 @@ size_t request_parse(const char *buf, size_t len, size_t seen_len, struct reques
 	}
 	r->minor = minor > 0;
 	r->method = method_of(r->method_text);
-	r->error = is_token(r->method_text) ? gather(r, headers, n_headers, &f) : 400;
+	bool token = r->method != REQUEST_UNKNOWN || is_token(r->method_text);
+
+	r->error = token ? gather(r, headers, n_headers, &f) : 400;
 	if (!r->error) {
 		r->keep_alive = r->minor ? !f.close : f.keep_alive && !f.close;
 		r->error = judge(r, &f);

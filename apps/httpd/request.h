@@ -37,6 +37,9 @@ struct request {
 	struct slice accept_encoding;
 };
 
+/* The path of a target without one, "http://host": the only slice outside the caller's buffer. */
+extern const char request_root_path[];
+
 /*
  * Bytes that the head takes; 0 while it is incomplete, when the caller reads on, up to
  * REQUEST_HEAD_MAX (and fails as request_too_long says). seen_len of the bytes were there when an

@@ -3,11 +3,12 @@
 #pragma once
 #include <stdbool.h>
 
+#include "accesslog.h"
 #include "batch.h"
-#include "now.h"
 #include "conn.h"
 #include "files.h"
-#include "accesslog.h"
+#include "memo.h"
+#include "now.h"
 #include "options.h"
 #include "stats.h"
 
@@ -21,6 +22,7 @@ struct server {
 	struct now now;
 	struct stats stats;
 	struct accesslog log;
+	struct memo memo;
 	struct batch batch;
 	struct conn_timer timers[CONN_TIMERS];
 	struct conn *free_conns;

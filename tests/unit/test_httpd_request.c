@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * httpd: parsing and judging request heads.
- * SOURCES: apps/httpd/request.c apps/httpd/text.c third_party/picohttpparser/picohttpparser.c
+ * httpd: parsing, judging and recalling request heads.
+ * SOURCES: apps/httpd/request.c apps/httpd/memo.c apps/httpd/text.c third_party/picohttpparser/picohttpparser.c
  * FLAGS: -isystem third_party/picohttpparser
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "apps/httpd/memo.h"
 #include "apps/httpd/request.h"
 #include "tap.h"
 
@@ -129,6 +130,44 @@ static void fields(void)
 	ok(!r.error && !r.range.p, "two ranges are none");
 }
 
+static bool same_slice(struct slice a, struct slice b)
+{
+	return a.p == b.p && a.len == b.len;
+}
+
+static bool same_request(const struct request *a, const struct request *b)
+{
+	return a->method == b->method && a->minor == b->minor && a->error == b->error && a->keep_alive == b->keep_alive &&
+	       a->plain == b->plain && same_slice(a->method_text, b->method_text) && same_slice(a->target, b->target) &&
+	       same_slice(a->path, b->path) && same_slice(a->query, b->query) &&
+	       same_slice(a->if_none_match, b->if_none_match) && same_slice(a->if_modified_since, b->if_modified_since) &&
+	       same_slice(a->if_range, b->if_range) && same_slice(a->range, b->range) &&
+	       same_slice(a->accept_encoding, b->accept_encoding);
+}
+
+/* The memo must be invisible: whatever was parsed before, and whatever follows a head, the result is the parser's. */
+static void recalled(void)
+{
+	static const char full[] = "GET /x?q HTTP/1.1\r\n" H "If-None-Match: a\r\nRange: b\r\nIf-Range: c\r\n"
+				   "If-Modified-Since: d\r\nAccept-Encoding: e\r\n\r\nGET / HTTP/1.1\r\n";
+	static struct memo memo;
+	unsigned wrong = 0;
+
+	for (size_t i = 0; i < 3000; i++) {
+		size_t k = i * 7919 % (sizeof(cases) / sizeof(cases[0]) + 1), repeat = i % 3;
+		const char *text = k < sizeof(cases) / sizeof(cases[0]) ? cases[k].text : full;
+
+		for (size_t j = 0; j <= repeat; j++) {
+			struct request a, b;
+			size_t len = strlen(text);
+			size_t n = request_parse(text, len, 0, &a);
+
+			wrong += memo_parse(&memo, text, len, 0, &b) != n || !same_request(&a, &b);
+		}
+	}
+	ok(!wrong, "the memo changes nothing");
+}
+
 static void limits(void)
 {
 	static char text[100000];
@@ -164,6 +203,7 @@ int main(void)
 	known();
 	in_pieces();
 	fields();
+	recalled();
 	limits();
 	return done_testing();
 }
