@@ -108,7 +108,7 @@ int kvm_scan_mmio(bool has_pci)
 {
 	if (!n_slots)
 		return has_pci ? 0 : look_at_fixed_slots();
-	for (unsigned i = n_slots; i-- > 0;) {
+	for (unsigned i = 0; i < n_slots; i++) {
 		int error = look(&slot[i]);
 
 		if (error)
