@@ -41,6 +41,8 @@ class Guest:
                  console="virtio", event_idx=True, elf=None, initrd=None, iso_modules=(), legacy=False):
         self.tmp = tempfile.mkdtemp(prefix="glint-test-")
         self.out = b""
+        if way == "uefi":
+            mem = "256M"            # what OVMF itself needs
         self.ports = {p: free_port() for p in ports}
         pci = way not in ("microvm", "microvm-noacpi")
         dev = "pci" if pci else "device"
