@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#define BOOT_STACK_SIZE	(16 * 1024)
+#define BOOT_STACK_SIZE	(8 * 1024)
 
 /* enum boot_protocol */
 #define PROTO_PVH		1

@@ -9,12 +9,8 @@
  */
 #include "pv/kvm/kvm.h"
 
-#include <errno.h>
-
 #include "kernel/boot_info.h"
-#include "kernel/cmdline.h"
 #include "kernel/event.h"
-#include "kernel/lib/fmt.h"
 #include "kernel/lib/string.h"
 #include "pv/kvm/rtc.h"
 #include "pv/x86/cpu.h"
@@ -64,23 +60,8 @@ static struct {
 
 static nsec_t armed;		/* deadline of the running timer, 0: none */
 
-/* `clock=`: seconds since 1970 at boot; 0: not given. */
-static uint64_t clock_option;
 static nsec_t wall_base;	/* 1970 to time 0, 0: unknown */
-static bool wall_read;
-
-static int parse_clock(const char *value, unsigned index)
-{
-	(void)index;
-	if (!strcmp(value, "utc"))
-		return 0;
-	return fmt_parse_u64(value, 10, &clock_option);
-}
-
-static const struct cmdline_option clock_opt CMDLINE_OPTION = {
-	"clock", "utc (the default), or the seconds since 1970 at boot",
-	parse_clock,
-};
+static nsec_t wall_asked;	/* time of the reading, 0: none yet */
 
 static bool kvmclock_start(void)
 {
@@ -88,7 +69,6 @@ static bool kvmclock_start(void)
 	    !(x86_cpuid(kvm_cpu.base + 1).eax & KVM_FEATURE_CLOCK2))
 		return false;
 	x86_wrmsr(MSR_KVM_TIME, (uintptr_t)kvmclock | 1);
-	x86_wrmsr(MSR_KVM_WALL, (uintptr_t)kvmwall);
 	return pvclock_read(kvmclock, x86_rdtsc, &kvmclock_last);
 }
 
@@ -233,23 +213,23 @@ static nsec_t cmos_wall(void)
 	return 0;
 }
 
+/* kvmclock's is asked for again once a second: the host writes it anew, which
+ * is how a resume on another day shows. The CMOS date is read once. */
 nsec_t kvm_wall(void)
 {
 	nsec_t now = kvm_now();
 
-	if (!wall_read) {
-		wall_read = true;
-		if (clock_option)
-			wall_base = clock_option * NSEC_PER_SEC;
-		else if (!has_kvmclock)
-			wall_base = cmos_wall();
-		if (wall_base && !clock_option)
+	if (has_kvmclock) {
+		if (!wall_asked || now - wall_asked >= NSEC_PER_SEC) {
+			x86_wrmsr(MSR_KVM_WALL, (uintptr_t)kvmwall);
+			wall_base = pvclock_wall_base(kvmwall);
+			wall_asked = now;
+		}
+	} else if (!wall_asked) {
+		wall_base = cmos_wall();
+		if (wall_base)
 			wall_base -= now;
-	}
-	if (has_kvmclock && !clock_option) {
-		/* Written anew by the host at each request: right after a resume. */
-		x86_wrmsr(MSR_KVM_WALL, (uintptr_t)kvmwall);
-		wall_base = pvclock_wall_base(kvmwall);
+		wall_asked = now;
 	}
 	return wall_base ? wall_base + now : 0;
 }
@@ -287,10 +267,10 @@ static bool want_compare(nsec_t now)
 
 void kvm_wait(nsec_t deadline)
 {
-	nsec_t now = kvm_now();
+	nsec_t now = 0;
 
 	irq_rearm();
-	if (event_pending() || deadline <= now) {
+	if (event_pending() || !deadline || deadline <= (now = kvm_now())) {
 		x86_irq_window();
 		return;
 	}
