@@ -45,9 +45,9 @@ driver_src  := $(filter-out $(if $(net_src),,%net.c) $(if $(fs_src),,%blk.c),$(d
 
 include net/lwip.mk
 include fs/littlefs.mk
+PHP	    := third_party/picohttpparser
 third_src   := $(if $(net_src),$(LWIP_SRC)) $(if $(fs_src),$(LITTLEFS_SRC))
 third_src   += $(if $(filter picohttpparser,$(LIBS)),$(PHP)/picohttpparser.c)
-PHP	    := third_party/picohttpparser
 
 # ---- flags ------------------------------------------------------------------
 WARN	:= -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wcast-qual -Wundef -Wvla \
@@ -132,7 +132,9 @@ third_party/%/.stamp:
 -include $(objs:.o=.d)
 
 # ---- targets ----------------------------------------------------------------
-.PHONY: FORCE help deps packages image run linux sizes clean distclean check-app check-pv
+print-linux-src:
+	@echo $(addprefix $(app_dir)/,$(SRC) $(SRC_LINUX)) $(filter $(PHP)/%,$(third_src))
+.PHONY: print-linux-src FORCE help deps packages image run linux sizes clean distclean check-app check-pv
 
 help: ## list the targets
 	@echo "make TARGET [APP=hello|echo|httpd] [PV=\"$(all_pv)\"] [FORMAT=elf|iso] ..."
@@ -162,7 +164,7 @@ linux: check-app packages ## the same application as a Linux program, build/linu
 	@tools/deps.sh >/dev/null
 	@mkdir -p $(B)/linux
 	$(HOSTCC) -std=gnu11 -O2 -g -Wall -Wextra -isystem $(PHP) \
-		$(addprefix $(app_dir)/,$(SRC) $(SRC_LINUX)) $(filter $(PHP)/%,$(third_src)) -o $(B)/linux/$(APP)
+		$(shell $(MAKE) -s print-linux-src APP=$(APP)) -o $(B)/linux/$(APP)
 
 # ---- host tools ---------------------------------------------------------------
 -include tools/mkvol.mk
