@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * lwIP's tcp_in.c for host tests, with what net/lwip.mk puts in front of it.
+ */
+#pragma GCC diagnostic ignored "-Wextra"
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+#define PCB_WRAP_TCP_IN
+#include "net/pcb_wrap.h"
+#include "third_party/lwip/src/core/tcp_in.c"
