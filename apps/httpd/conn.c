@@ -74,14 +74,19 @@ static void wait_for(struct server *s, struct conn *c, uint32_t events)
 	epoll_ctl(s->epoll_fd, EPOLL_CTL_MOD, c->fd, &ev);
 }
 
+int conn_reserve(struct server *s)
+{
+	if (s->free_conns)
+		return 0;
+	s->free_conns = calloc(1, sizeof(struct conn));
+	return s->free_conns ? 0 : -ENOMEM;
+}
+
 int conn_open(struct server *s, int fd, const char *peer)
 {
 	struct conn *c = s->free_conns;
 
-	if (c)
-		s->free_conns = c->next;
-	else if (!(c = malloc(sizeof(*c))))
-		return -ENOMEM;
+	s->free_conns = c->next;
 	memset(c, 0, sizeof(*c));
 	c->fd = fd;
 	c->events = EPOLLIN;

@@ -39,7 +39,10 @@ struct conn {
 	char peer[46];
 };
 
-/* Takes over an accepted, non-blocking socket. 0, or -ENOMEM: the socket is still the caller's. */
+/* Memory for one more connection, taken before it is accepted. 0 or -ENOMEM. */
+int conn_reserve(struct server *s);
+
+/* Takes over an accepted, non-blocking socket, after conn_reserve. 0, or -ENOMEM: the socket is still the caller's. */
 int conn_open(struct server *s, int fd, const char *peer);
 
 /* Handles epoll's events. The connection may be gone afterwards. */

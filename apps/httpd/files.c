@@ -30,7 +30,7 @@ int files_init(struct files *f, const char *root, size_t cache_bytes)
 	memcpy(f->root, root, len);
 	f->root[len] = '\0';
 	f->root_len = len;
-	f->body_max = cache_bytes / 4;
+	f->body_max = cache_bytes / 4;	/* one file may not push out all others */
 	f->root_checked_s = 0;
 	f->root_ok = false;
 	filecache_init(&f->cache, cache_bytes);
@@ -219,48 +219,90 @@ int files_fd(struct files *f, struct entry *e)
 	return e->fd;
 }
 
-bool files_load(struct files *f, struct entry *e)
+/* Nobody else gets an entry that does not fit its file any more. */
+static int forget(struct files *f, struct entry *e, int error)
 {
-	char head[HEAD_MAX];
-	struct text t;
-	size_t size = (size_t)e->size, done = 0;
-	struct stat st;
+	filecache_unlink(&f->cache, e);
+	return error;
+}
 
-	if (e->image)
-		return true;
-	if (e->size > f->body_max)
-		return false;
-	text_init(&t, head, sizeof(head));
-	head_begin(&t, 200);
-	head_entity(&t, e, e->size);
-	TEXT_LIT(&t, "Date: ");
-	e->date_at = (uint32_t)t.len;
-	e->dated_s = 0;
-	text_put(&t, "Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n", DATE_HTTP_LEN + 4);
-	if (t.overflow || files_fd(f, e) < 0 || !filecache_charge(&f->cache, e, t.len + size))
-		return false;
-	char *image = malloc(t.len + size);
+int files_probe(struct files *f, struct entry *e, uint64_t at)
+{
+	char byte;
+	int fd = files_fd(f, e);
 
-	if (!image)
-		goto fail;
-	memcpy(image, head, t.len);
+	if (fd < 0)
+		return fd;
+	ssize_t n = pread(fd, &byte, 1, (off_t)at);
+
+	return n == 1 ? 0 : forget(f, e, n < 0 ? -errno : -EIO);
+}
+
+static int read_whole(int fd, char *buf, size_t size)
+{
+	size_t done = 0;
+
 	while (done < size) {
-		ssize_t n = pread(e->fd, image + t.len + done, size - done, (off_t)done);
+		ssize_t n = pread(fd, buf + done, size - done, (off_t)done);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			goto fail;
+			return n < 0 ? -errno : -EIO;
 		done += (size_t)n;
 	}
-	if (fstat(e->fd, &st) < 0 || st.st_mtime != e->mtime || (uint32_t)st.st_mtim.tv_nsec != e->mtime_ns)
-		filecache_unlink(&f->cache, e);	/* rewritten meanwhile: nobody else gets it */
-	e->body_at = (uint32_t)t.len;
+	return 0;
+}
+
+static bool rewritten(const struct entry *e)
+{
+	struct stat st;
+
+	return fstat(e->fd, &st) < 0 || st.st_mtime != e->mtime || (uint32_t)st.st_mtim.tv_nsec != e->mtime_ns;
+}
+
+/* The head of a whole answer, with room for the date. */
+static bool image_head(struct entry *e, struct text *t)
+{
+	head_begin(t, 200);
+	head_entity(t, e, e->size);
+	TEXT_LIT(t, "Date: ");
+	e->date_at = (uint32_t)t->len;
+	e->dated_s = 0;
+	TEXT_LIT(t, "Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n");
+	e->body_at = (uint32_t)t->len;
+	return !t->overflow;
+}
+
+int files_load(struct files *f, struct entry *e)
+{
+	char head[HEAD_MAX], *image;
+	struct text t;
+
+	if (e->image)
+		return 1;
+	text_init(&t, head, sizeof(head));
+	if (e->size > f->body_max || !image_head(e, &t))
+		return 0;
+	int fd = files_fd(f, e);
+	size_t size = t.len + (size_t)e->size;
+
+	if (fd < 0)
+		return fd == -ENOENT ? forget(f, e, -EIO) : fd;
+	if (!filecache_charge(&f->cache, e, size))
+		return 0;
+	image = malloc(size);
+	int error = image ? read_whole(fd, image + t.len, (size_t)e->size) : 0;
+
+	if (!image || error) {
+		free(image);
+		filecache_uncharge(&f->cache, e, size);
+		return error ? forget(f, e, error) : 0;
+	}
+	memcpy(image, head, t.len);
+	if (rewritten(e))
+		forget(f, e, 0);
 	e->image = image;
 	filecache_fd_close(&f->cache, e);
-	return true;
-fail:
-	free(image);
-	filecache_uncharge(&f->cache, e, t.len + size);
-	return false;
+	return 1;
 }

@@ -37,8 +37,14 @@ bool files_root_ok(struct files *f, uint32_t now_s);
  */
 int files_get(struct files *f, const char *path, size_t len, bool want_gzip, uint32_t now_s, struct entry **entry);
 
-/* Loads the body into e->image if it is small enough and there is room; false: send it from files_fd. */
-bool files_load(struct files *f, struct entry *e);
+/*
+ * Loads the body into e->image if it is small enough and there is room. 1; 0: send it from files_fd; -errno: it cannot
+ * be read (-EIO also when it is shorter than it was: the next files_get looks at it afresh).
+ */
+int files_load(struct files *f, struct entry *e);
+
+/* Can the file be read at this place? For 500 instead of an answer that breaks off. 0 or -errno, as above. */
+int files_probe(struct files *f, struct entry *e, uint64_t at);
 
 /* A descriptor to read the body from, owned by the entry; or -errno. */
 int files_fd(struct files *f, struct entry *e);

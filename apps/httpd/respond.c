@@ -188,15 +188,13 @@ static void whole_or_part(struct server *s, const struct request *r, struct text
 		unsatisfiable(s, r, t, out);
 		return;
 	}
-	bool in_memory = r->method == REQUEST_GET && files_load(&s->files, e);
+	int in_memory = r->method == REQUEST_GET ? files_load(&s->files, e) : 0;
 
-	if (r->method == REQUEST_GET && !in_memory) {
-		int fd = files_fd(&s->files, e);
-
-		if (fd < 0) {
-			fail(s, r, fd == -ENOENT ? -EIO : fd, t, out);
-			return;
-		}
+	if (r->method == REQUEST_GET && !in_memory && size)
+		in_memory = files_probe(&s->files, e, first) < 0 ? -EIO : 0;
+	if (in_memory < 0) {
+		fail(s, r, in_memory, t, out);
+		return;
 	}
 	if (range == RANGE_PART)
 		size = last - first + 1;

@@ -39,6 +39,25 @@ static void complain(const char *what, int error)
 		return;	/* nowhere left to complain */
 }
 
+static void announce(const struct server *s)
+{
+	char buf[FILES_ROOT_MAX + 128];
+	struct text t;
+
+	text_init(&t, buf, sizeof(buf));
+	TEXT_LIT(&t, "httpd: serving ");
+	text_str(&t, s->options.root);
+	TEXT_LIT(&t, " on port ");
+	text_u64(&t, s->options.port);
+	TEXT_LIT(&t, " to at most ");
+	text_u64(&t, s->options.max_conns);
+	TEXT_LIT(&t, " connections, cache ");
+	text_u64(&t, s->options.cache_bytes / 1024);
+	TEXT_LIT(&t, " KiB\n");
+	if (write(STDERR_FILENO, t.buf, t.len) < 0)
+		return;	/* nobody listens */
+}
+
 static int listen_on(int family, unsigned port)
 {
 	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port) };
@@ -95,6 +114,21 @@ static int open_listeners(struct server *s)
 	return error;
 }
 
+/*
+ * Connections must leave descriptors for the files that are to be sent: with none left, every answer that is not in the
+ * cache would be a 503.
+ */
+static void limit_connections(struct server *s)
+{
+	long n_fds = sysconf(_SC_OPEN_MAX);
+	const unsigned n_reserved = 2 * FILECACHE_OPEN_MAX;
+
+	if (n_fds <= 0 || s->options.max_conns + n_reserved <= (unsigned long)n_fds)
+		return;
+	s->options.max_conns = n_fds > 2 * n_reserved ? (unsigned)n_fds - n_reserved : (unsigned)n_fds / 2;
+	complain("fewer connections at a time: descriptors are limited", 0);
+}
+
 int server_init(struct server *s, const struct options *options)
 {
 	const uint32_t timeouts[CONN_TIMERS] = {
@@ -105,6 +139,7 @@ int server_init(struct server *s, const struct options *options)
 	};
 
 	s->options = *options;
+	limit_connections(s);
 	s->listeners[0] = s->listeners[1] = -1;
 	for (int i = 0; i < CONN_TIMERS; i++)
 		s->timers[i].timeout_ms = timeouts[i];
@@ -120,7 +155,11 @@ int server_init(struct server *s, const struct options *options)
 	if (!files_root_ok(&s->files, s->now.second))
 		complain("the document root is not there; answering 503 until it is", 0);
 	s->accepting = true;
-	return open_listeners(s);
+	int error = open_listeners(s);
+
+	if (!error && !options->quiet)
+		announce(s);
+	return error;
 }
 
 /* Why accept() failed decides: a client that left is nothing, a shortage is a pause. */
@@ -155,6 +194,10 @@ static void accept_from(struct server *s, int listener)
 
 		if (s->stats.n_connections >= s->options.max_conns) {
 			set_accepting(s, false);
+			return;
+		}
+		if (conn_reserve(s) < 0) {
+			accept_failed(s, ENOMEM);
 			return;
 		}
 		int fd = accept4(listener, (struct sockaddr *)&addr, &len, SOCK_NONBLOCK);

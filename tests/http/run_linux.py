@@ -9,6 +9,7 @@ tree to fetch and compare. Prints TAP. Exit status: 0 all passed, 1 some failed,
 """
 import argparse
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -32,11 +33,11 @@ def free_port():
 class Server:
     """The program, running, its output in files; ended and looked at when the block is left."""
 
-    def __init__(self, tap, program, args, port, what):
+    def __init__(self, tap, program, args, port, what, before=None):
         self.tap, self.what, self.port = tap, what, port
         self.out = tempfile.TemporaryFile()
         self.err = tempfile.TemporaryFile()
-        self.process = subprocess.Popen([program, *args], stdout=self.out, stderr=self.err)
+        self.process = subprocess.Popen([program, *args], stdout=self.out, stderr=self.err, preexec_fn=before)
         for _ in range(100):
             try:
                 socket.create_connection(("127.0.0.1", port), 1).close()
@@ -129,6 +130,28 @@ def no_root(tap, httpd, folder):
         tap.ok("document root" in server.text(server.err), "the console says so, too")
 
 
+def few_descriptors(tap, httpd, site):
+    """With few descriptors, connections wait, and files can still be opened."""
+    port = free_port()
+    limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+    with Server(tap, httpd, ["-r", site, "-p", str(port), "--quiet"], port, "httpd with 40 descriptors", limit):
+        time.sleep(0.2)
+        wires = [Wire(("127.0.0.1", port), 0.3) for _ in range(60)]
+        for w in wires:
+            w.send("GET /small.bin HTTP/1.1\r\nHost: a\r\n\r\n")
+        first, served, waiting = None, 0, wires
+        for _ in range(10):
+            still = []
+            for w in waiting:
+                try:
+                    served += w.response().status == 200
+                    w.close()
+                except socket.timeout:
+                    still.append(w)
+            first, waiting = first or served, still
+        tap.ok(served == 60, f"60 clients are served with 40 descriptors", f"{first} at first, {served} in all")
+
+
 def arguments(tap, program, cases):
     for args, status in cases:
         r = subprocess.run([program, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=10, check=False)
@@ -193,6 +216,7 @@ def main():
         behaviour(tap, a.httpd, site)
         cached(tap, a.httpd, site)
         no_root(tap, a.httpd, folder)
+        few_descriptors(tap, a.httpd, site)
         arguments(tap, a.httpd, [(["--help"], 0), (["--frob"], 2), (["-p"], 2), (["-p", "0"], 2), (["-p", "x"], 2),
                                  (["--cache", "5"], 2), (["--cache", "1G"], 2), (["-r", ""], 2), (["-r", "x" * 300], 2)])
     if a.tree:

@@ -52,7 +52,7 @@ static void drop(struct entry *e)
 
 static bool body_is(struct entry *e, const char *text)
 {
-	return files_load(&files, e) && e->size == strlen(text) && !memcmp(e->image + e->body_at, text, e->size);
+	return files_load(&files, e) == 1 && e->size == strlen(text) && !memcmp(e->image + e->body_at, text, e->size);
 }
 
 static void finding(void)
@@ -121,7 +121,7 @@ static void evicting(void)
 	files_load(&files, held);
 	for (int i = 0; i < 60; i++) {
 		snprintf(name, sizeof(name), "/f%d", i);
-		wrong += get(name, false, 8, &e) != 0 || !files_load(&files, e);
+		wrong += get(name, false, 8, &e) != 0 || files_load(&files, e) != 1;
 		drop(e);
 		wrong += files.cache.used > files.cache.budget;
 	}
@@ -140,7 +140,14 @@ static void evicting(void)
 
 	memset(big, 'y', sizeof(big));
 	put("/big", big, sizeof(big), 1000);
-	ok(!get("/big", false, 10, &e) && !files_load(&files, e) && files_fd(&files, e) >= 0, "a large file is sent from disk");
+	ok(!get("/big", false, 10, &e) && !files_load(&files, e) && !files_probe(&files, e, sizeof(big) - 1),
+	   "a large file is sent from disk");
+	put("/big", big, 5, 1000);
+	ok(files_probe(&files, e, 5) == -EIO && !e->linked, "one that was cut short meanwhile is seen");
+	drop(e);
+	ok(!get("/big", false, 10, &e) && e->size == 5, "and looked at afresh");
+	put("/big", big, 3, 1000);
+	ok(files_load(&files, e) == -EIO && !e->linked, "a small one, too");
 	drop(e);
 	filecache_clear(&files.cache);
 	ok(!files.cache.used && !files.cache.n_entries && !files.cache.n_open, "nothing is left in the accounts");
