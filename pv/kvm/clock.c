@@ -36,7 +36,8 @@
 #define CMOS_NMI_OFF		0x80
 #define CMOS_STATUS_A		0x0a
 #define CMOS_UPDATING		0x80
-#define CMOS_TRIES		100000	/* an update takes 2 ms at most */
+#define CMOS_ABSENT		0xff
+#define CMOS_UPDATE_NS		(3 * NSEC_PER_MSEC)	/* it takes 2 */
 
 static struct pvclock_time kvmclock_record ALIGNED(64);
 static struct pvclock_wall kvmwall_record ALIGNED(64);
@@ -184,8 +185,10 @@ static uint8_t cmos(uint8_t reg)
 
 static void cmos_read(struct rtc_registers *r)
 {
-	for (unsigned i = 0; i < CMOS_TRIES; i++)
-		if (!(cmos(CMOS_STATUS_A) & CMOS_UPDATING))
+	nsec_t end = kvm_now() + CMOS_UPDATE_NS;
+
+	while (cmos(CMOS_STATUS_A) & CMOS_UPDATING)
+		if (kvm_now() > end)
 			break;
 	r->sec = cmos(0);
 	r->min = cmos(2);
@@ -202,6 +205,8 @@ static nsec_t cmos_wall(void)
 	struct rtc_registers a, b;
 	uint64_t seconds;
 
+	if (cmos(CMOS_STATUS_A) == CMOS_ABSENT)
+		return 0;
 	cmos_read(&a);
 	for (unsigned i = 0; i < 3; i++) {
 		b = a;
