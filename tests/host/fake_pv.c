@@ -11,11 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "kernel/arch/arch.h"
 #include "kernel/event.h"
 #include "kernel/image.h"
 #include "kernel/page.h"
+#include "kernel/panic.h"
 #include "kernel/thread.h"
 
 #define EVENTS_MAX 64
@@ -200,7 +203,7 @@ void arch_switch(struct thread *from, struct thread *to)
 
 	/* A reused stack still has the marks of who died on it. */
 	if (__asan_unpoison_memory_region && to->stack &&
-	    (char *)to->sp + 96 == (char *)to->stack + to->stack_len)
+	    (char *)to->sp + 104 == (char *)to->stack + to->stack_len)
 		__asan_unpoison_memory_region(to->stack, to->stack_len);
 	start_switch(&fake_stack, to);
 	arch_switch_raw(from, to);
@@ -236,6 +239,39 @@ int fake_pv_after_exit(void)
 	if (thread_current()->stack && __sanitizer_finish_switch_fiber)
 		__sanitizer_finish_switch_fiber(NULL, NULL, NULL);
 	return fake_pv_exit_status;
+}
+
+int fake_pv_fork(void)
+{
+	int pid = fork();
+
+	fflush(stdout);
+	if (pid < 0) {
+		perror("fake_pv: fork");
+		abort();
+	}
+	if (pid == 0)
+		fake_pv_output_clear();
+	return pid;
+}
+
+/* Says on stderr what came instead. */
+void fake_pv_child_end(int status, const char *text)
+{
+	bool good = status == PANIC_EXIT_STATUS && fake_pv_output_has("panic: ") &&
+		    fake_pv_output_has(text);
+
+	if (!good)
+		fprintf(stderr, "# status %d, wanted a panic with \"%s\":\n%s\n",
+			status, text, fake_pv_output);
+	_exit(good ? 0 : 1);
+}
+
+bool fake_pv_child_ok(int pid)
+{
+	int status;
+
+	return waitpid(pid, &status, 0) == pid && status == 0;
 }
 
 /* ---- memory ---- */

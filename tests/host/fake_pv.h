@@ -68,3 +68,18 @@ extern jmp_buf fake_pv_exit_jmp;
 extern int fake_pv_exit_status;
 extern bool fake_pv_exit_armed;
 int fake_pv_after_exit(void);
+
+/* Whether `statement` panics with `text` in the report. It runs in a forked
+ * child, so nothing of it stays. */
+#define FAKE_PV_PANICS(statement, text)					\
+	({								\
+		int fpv_pid = fake_pv_fork();				\
+		if (fpv_pid == 0) {					\
+			int fpv_st = FAKE_PV_EXIT_OF(statement);	\
+			fake_pv_child_end(fpv_st, (text));		\
+		}							\
+		fake_pv_child_ok(fpv_pid);				\
+	})
+int fake_pv_fork(void);
+void fake_pv_child_end(int status, const char *text) __attribute__((noreturn));
+bool fake_pv_child_ok(int pid);

@@ -36,12 +36,12 @@ arch_switch_raw:
 	ret
 	.size arch_switch_raw, . - arch_switch_raw
 
-/* rdi: top of the stack, 16-byte aligned. Below it a zero frame ends the
- * backtrace. */
+/* rdi: top of the stack, 16-byte aligned. arch_thread_start is entered as by
+ * a call (sp = 8 modulo 16) from address 0, which ends backtraces. */
 	.globl arch_context_init
 	.type arch_context_init, @function
 arch_context_init:
-	lea -96(%rdi), %rax
+	lea -104(%rdi), %rax
 	movl $0x1f80, (%rax)		/* MXCSR: all exceptions masked */
 	movl $0x037f, 4(%rax)		/* x87: the same, 64-bit mantissa */
 	xor %ecx, %ecx
@@ -61,6 +61,7 @@ arch_context_init:
 	.weak arch_thread_start
 	.type arch_thread_start, @function
 arch_thread_start:
+	sub $8, %rsp
 	call thread_entry
 	ud2
 	.size arch_thread_start, . - arch_thread_start
