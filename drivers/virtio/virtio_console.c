@@ -32,7 +32,7 @@ struct vcon {
 	uint32_t head, posted, tail;	/* written, given to the device, taken */
 	uint64_t dropped;		/* bytes, not reported yet */
 	bool stuck;			/* does not move: do not wait again */
-	bool in_write;
+	bool in_write, registered;
 	bool ended;			/* shut down: each write is waited for */
 };
 
@@ -56,11 +56,8 @@ static bool reclaim(struct vcon *c)
 	return moved;
 }
 
-/* Gives the device what it does not have yet. */
-static void post(struct vcon *c)
+static void fill_queue(struct vcon *c)
 {
-	struct virtq *vq = c->vd->vq[TXQ];
-
 	while (c->posted != c->head) {
 		uint32_t at = c->posted & (TX_BYTES - 1), n = c->head - c->posted;
 		struct virtq_seg seg;
@@ -68,11 +65,26 @@ static void post(struct vcon *c)
 		if (n > TX_BYTES - at)
 			n = (uint32_t)TX_BYTES - at;
 		seg = (struct virtq_seg){ (const void *)(uintptr_t)(c->tx + at), n };
-		if (virtq_add(vq, &seg, 1, 0, (void *)(uintptr_t)n))
+		if (virtq_add(c->vd->vq[TXQ], &seg, 1, 0, (void *)(uintptr_t)n))
 			break;
 		c->posted += n;
 	}
-	virtq_kick(vq);
+	virtq_kick(c->vd->vq[TXQ]);
+}
+
+/* Gives the device what it does not have yet. What finds no room goes with the
+ * event of the next completion; without such a rest there are no events. */
+static void post(struct vcon *c)
+{
+	struct virtq *vq = c->vd->vq[TXQ];
+
+	fill_queue(c);
+	while (c->posted != c->head && virtq_arm(vq, 1)) {
+		reclaim(c);
+		fill_queue(c);
+	}
+	if (c->posted == c->head)
+		virtq_disarm(vq);
 }
 
 /* Waits until the device moves. False: it stands still. */
@@ -101,6 +113,8 @@ static void put(struct vcon *c, const char *text, size_t len)
 
 		if (n > TX_BYTES - at)
 			n = (uint32_t)TX_BYTES - at;
+		if (at % 8 && n > 8 - at % 8)	/* then whole words, aligned */
+			n = 8 - at % 8;
 		if (n == 0) {
 			post(c);
 			if (wait_moved(c))
@@ -158,11 +172,9 @@ static void tx_event(struct virtq *vq)
 {
 	struct vcon *c = vq->arg;
 
-	do {
-		reclaim(c);
-		report_dropped(c);
-		post(c);
-	} while (c->posted != c->head && virtq_arm(vq, 1));
+	reclaim(c);
+	report_dropped(c);
+	post(c);
 }
 
 /* The emergency register needs no ring, which may be what is broken. */
@@ -239,6 +251,7 @@ static int vcon_start(struct vcon *c)
 	rx_event(vd->vq[RXQ]);		/* arms the event */
 	if (vd->stopped || vd->vq[RXQ]->broken)
 		return virtio_give_up(vd, -EIO, NULL);
+	c->registered = true;
 	console_register(&c->con);
 	return 0;
 }
@@ -265,7 +278,9 @@ static void vcon_quiesce(struct device *dev)
 	struct vcon *c = dev->driver_data;
 
 	virtio_stop(c->vd);
-	console_unregister(&c->con);
+	if (c->registered)
+		console_unregister(&c->con);
+	c->registered = false;
 }
 
 /* Stays in service: what ends the machine may have something to say. */

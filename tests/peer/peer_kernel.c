@@ -38,7 +38,7 @@ unsigned char log_threshold[LOG_AREAS];
 
 static struct event_handler *bound[EVENT_LINES];
 static bool pending[EVENT_LINES];
-static struct event_deferred *deferred;
+static struct event_deferred *deferred, **deferred_end = &deferred;
 static struct timer *the_timer;
 static void *blocks[8192];
 static unsigned n_blocks;
@@ -233,12 +233,14 @@ void event_defer(struct event_deferred *d)
 	if (d->queued)
 		return;
 	d->queued = true;
-	d->next = deferred;
-	deferred = d;
+	d->next = NULL;
+	*deferred_end = d;
+	deferred_end = &d->next;
 }
 
 bool event_poll(void)
 {
+	struct event_deferred *d, *next;
 	bool any = false;
 
 	for (unsigned i = 0; i < EVENT_LINES; i++) {
@@ -258,10 +260,11 @@ bool event_poll(void)
 		t->fn(t->arg);
 		any = true;
 	}
-	while (deferred) {
-		struct event_deferred *d = deferred;
-
-		deferred = d->next;
+	d = deferred;
+	deferred = NULL;
+	deferred_end = &deferred;
+	for (; d; d = next) {
+		next = d->next;
 		d->queued = false;
 		d->fn(d->arg);
 		any = true;
@@ -286,13 +289,24 @@ extern const struct driver __drivers_start[], __drivers_end[];
 
 void device_announce(struct device *dev)
 {
-	for (const struct driver *d = __drivers_start; d < __drivers_end; d++)
-		if (!strcmp(d->bus, dev->bus) && d->probe(dev) == 0) {
-			dev->driver = d;
+	for (const struct driver *d = __drivers_start; d < __drivers_end; d++) {
+		int err;
+
+		if (strcmp(d->bus, dev->bus))
+			continue;
+		dev->driver = d;	/* dev_fail() in probe() quiesces */
+		err = d->probe(dev);
+		if (err == 0) {
 			if (dev->state == DEV_NEW)
 				dev->state = DEV_LIVE;
 			return;
 		}
+		dev->driver = NULL;
+		if (err != -ENODEV) {
+			dev->state = DEV_FAILED;
+			return;
+		}
+	}
 }
 
 void dev_fail(struct device *dev, const char *reason)
@@ -361,6 +375,7 @@ void pk_reset(void)
 	memset(bound, 0, sizeof(bound));
 	memset(pending, 0, sizeof(pending));
 	deferred = NULL;
+	deferred_end = &deferred;
 	the_timer = NULL;
 	pk_log[0] = pk_fail_reason[0] = '\0';
 	pk_fails = pk_entropy_bits = pk_bound_lines = pk_alloc_fail_after = 0;
