@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Many clients, slow clients, clients that never finish."""
+import random
 import socket
+import threading
 import time
 
 from compare_tree import compare
@@ -66,6 +68,58 @@ def rude(ctx):
         w.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         w.close()
     ctx.tap.ok(latency(ctx, 5) < 1.0 * ctx.scale, "sixty clients that reset their connections do no harm")
+
+
+GOOD = ["GET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET /big.bin HTTP/1.1\r\nHost: a\r\n\r\n", "HEAD /page.html HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET /medium.bin HTTP/1.1\r\nHost: a\r\nRange: bytes=5-70000\r\n\r\n", "GET /page.html HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n",
+        "GET /folder HTTP/1.0\r\n\r\n", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n0123456789", "GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET /_glint/metrics HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "\r\n"]
+
+
+def misbehave(ctx, rng):
+    """One connection of random requests, some damaged, sent in random pieces, read now and then, left at random."""
+    data = bytearray("".join(rng.choice(GOOD) for _ in range(rng.randint(1, 40))).encode())
+    for _ in range(rng.choice((0, 0, 1, 5))):
+        data[rng.randrange(len(data))] = rng.randrange(256)
+    with Wire(ctx.address, 0.05, rcvbuf=rng.choice((None, 2048))) as w:
+        try:
+            while data:
+                n = rng.choice((1, 7, 100, 3000, len(data)))
+                w.send(bytes(data[:n]))
+                del data[:n]
+                if rng.random() < 0.5:
+                    w.sock.recv(rng.choice((1, 1000, 1 << 20)))
+            if rng.random() < 0.5:
+                w.sock.shutdown(socket.SHUT_WR)
+                while w.sock.recv(1 << 20):
+                    pass
+        except OSError:
+            pass
+
+
+def monkeys(ctx):
+    """random clients"""
+    count, failures = 400, []
+
+    def run(seed):
+        rng = random.Random(seed)
+        for _ in range(count // 8):
+            try:
+                misbehave(ctx, rng)
+            except OSError as e:
+                failures.append(e)
+
+    threads = [threading.Thread(target=run, args=(i,), daemon=True) for i in range(8)]
+    for th in threads:
+        th.start()
+    for th in threads:
+        th.join()
+    worst = latency(ctx, 20)
+    ctx.tap.ok(worst < 1.0 * ctx.scale and not failures, f"{count} clients do everything at random ({worst * 1000:.1f} ms at worst afterwards)",
+               failures[:3])
+    with Wire(ctx.address, 20 * ctx.scale) as w:
+        good = all(w.get("/" + n).body == ctx.file(n) for n in ("big.bin", "medium.bin", "small.bin", "index.html"))
+        ctx.tap.ok(good, "and the files are what they were")
 
 
 def request_timeout(ctx):
@@ -141,4 +195,4 @@ def full(ctx):
         w.close()
 
 
-TESTS = [many, slow_readers, slow_writers, rude, request_timeout, idle_timeout, full]
+TESTS = [many, slow_readers, slow_writers, rude, monkeys, request_timeout, idle_timeout, full]
