@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * littlefs' block callbacks. Errors go up in littlefs' own numbers.
+ */
+#include "fs/lfs_bd.h"
+
+#include <errno.h>
+
+#include "fs/fs.h"
+#include "kernel/heap.h"
+#include "kernel/lib/string.h"
+#include "kernel/log.h"
+
+/* One operation may walk the tree a few times (allocation, orphans), each
+ * block in a dozen pieces; more than this is a volume that leads in circles. */
+#define READS_BASE	2000000u
+#define READS_PER_BLOCK 64u
+
+int lfs_bd_init(struct lfs_bd *bd, struct blkdev *dev, size_t cache_bytes)
+{
+	uint64_t n = dev->n_sectors / (LFS_BLOCK / BLK_SECTOR);
+
+	memset(bd, 0, sizeof(*bd));
+	bd->dev = dev;
+	bd->n_blocks = n > INT32_MAX ? INT32_MAX : (uint32_t)n;
+	bd->held = LFS_NO_BLOCK;
+	bd->read_only = dev->read_only;
+	bd->cache = bcache_create(dev, cache_bytes);
+	if (!bd->cache)
+		return -ENOMEM;
+	bd->data = heap_alloc_aligned(HEAP_FS, LFS_BLOCK, LFS_BLOCK);
+	if (!bd->data) {
+		bcache_destroy(bd->cache);
+		return -ENOMEM;
+	}
+	lfs_bd_new_op(bd);
+	return 0;
+}
+
+void lfs_bd_fini(struct lfs_bd *bd)
+{
+	bcache_destroy(bd->cache);
+	heap_free(HEAP_FS, bd->data);
+}
+
+void lfs_bd_new_op(struct lfs_bd *bd)
+{
+	bd->reads_left = READS_BASE + (uint64_t)READS_PER_BLOCK * bd->n_blocks;
+}
+
+int lfs_bd_read(struct lfs_bd *bd, uint32_t block, uint32_t off, void *buf,
+		uint32_t len)
+{
+	int r;
+
+	if (block >= bd->n_blocks || off > LFS_BLOCK || len > LFS_BLOCK - off)
+		return LFS2_ERR_CORRUPT;
+	if (bd->reads_left == 0) {
+		log_err(LOG_FS, "%s: the volume is corrupt: it leads in circles",
+			bd->dev->name);
+		bd->broken = true;
+		return LFS2_ERR_IO;
+	}
+	bd->reads_left--;
+	if (block == bd->held) {
+		memcpy(buf, bd->data + off, len);
+		return 0;
+	}
+	r = bcache_read(bd->cache, block, off, buf, len);
+	if (r == -ENOMEM)
+		return LFS2_ERR_NOMEM;
+	if (r < 0) {
+		log_err(LOG_FS, "%s: block %u cannot be read", bd->dev->name,
+			block);
+		return LFS2_ERR_IO;
+	}
+	return 0;
+}
+
+static int write_failed(struct lfs_bd *bd, const char *what, uint32_t block)
+{
+	if (!bd->broken)
+		log_err(LOG_FS, "%s: %s failed (block %u); the volume takes no "
+			"more writes", bd->dev->name, what, block);
+	bd->broken = true;
+	return LFS2_ERR_IO;
+}
+
+static int flush(struct lfs_bd *bd)
+{
+	if (blkdev_flush(bd->dev) < 0)
+		return write_failed(bd, "flush", bd->held);
+	bd->unflushed = false;
+	return 0;
+}
+
+/* The held block's dirty part goes to the device. It stays held, clean. */
+static int write_held(struct lfs_bd *bd)
+{
+	uint32_t unit = bd->dev->block_size;
+	uint32_t from = ALIGN_DOWN(bd->dirty_from, unit);
+	uint32_t to = ALIGN_UP(bd->dirty_to, unit);
+
+	if (bd->held == LFS_NO_BLOCK || bd->dirty_to == 0)
+		return 0;
+	bd->unflushed = true;
+	if (blkdev_write(bd->dev, (uint64_t)bd->held * LFS_BLOCK + from,
+			 bd->data + from, to - from) < 0) {
+		bcache_drop(bd->cache, bd->held);
+		return write_failed(bd, "write", bd->held);
+	}
+	bcache_put(bd->cache, bd->held, bd->data);
+	bd->dirty_from = bd->dirty_to = 0;
+	return 0;
+}
+
+static int may_write(const struct lfs_bd *bd, uint32_t block)
+{
+	if (bd->broken || bd->read_only)
+		return LFS2_ERR_IO;
+	return block < bd->n_blocks ? 0 : LFS2_ERR_CORRUPT;
+}
+
+static int cb_read(const struct lfs2_config *c, lfs2_block_t block,
+		   lfs2_off_t off, void *buf, lfs2_size_t size)
+{
+	return lfs_bd_read(c->context, block, off, buf, size);
+}
+
+static int cb_prog(const struct lfs2_config *c, lfs2_block_t block,
+		   lfs2_off_t off, const void *buf, lfs2_size_t size)
+{
+	struct lfs_bd *bd = c->context;
+	int r = may_write(bd, block);
+
+	if (r == 0 && (off > LFS_BLOCK || size > LFS_BLOCK - off))
+		r = LFS2_ERR_IO;
+	if (r == 0 && block != bd->held) {
+		r = write_held(bd);
+		if (r < 0)
+			return r;
+		/* If the read fails nothing is held. */
+		bd->held = LFS_NO_BLOCK;
+		r = lfs_bd_read(bd, block, 0, bd->data, LFS_BLOCK);
+		if (r == 0)
+			bd->held = block;
+	}
+	if (r < 0)
+		return r;
+	memcpy(bd->data + off, buf, size);
+	if (bd->dirty_to == 0 || off < bd->dirty_from)
+		bd->dirty_from = off;
+	if (off + size > bd->dirty_to)
+		bd->dirty_to = off + size;
+	return 0;
+}
+
+/* An erased block reads as 0xff from now on, and all of it is written, so
+ * that what littlefs sees of the unused rest is what the disk will have. */
+static int cb_erase(const struct lfs2_config *c, lfs2_block_t block)
+{
+	struct lfs_bd *bd = c->context;
+	int r = may_write(bd, block);
+
+	if (r == 0 && block != bd->held)
+		r = write_held(bd);
+	if (r < 0)
+		return r;
+	bd->held = block;
+	memset(bd->data, 0xff, LFS_BLOCK);
+	bd->dirty_from = 0;
+	bd->dirty_to = LFS_BLOCK;
+	return 0;
+}
+
+static int cb_sync(const struct lfs2_config *c)
+{
+	struct lfs_bd *bd = c->context;
+	int r = 0;
+
+	if (bd->read_only || (bd->dirty_to == 0 && !bd->unflushed))
+		return 0;
+	if (bd->broken)
+		return LFS2_ERR_IO;
+	if (bd->unflushed)
+		r = flush(bd);
+	if (r == 0 && bd->dirty_to) {
+		r = write_held(bd);
+		if (r == 0)
+			r = flush(bd);
+	}
+	return r;
+}
+
+void lfs_bd_config(struct lfs_bd *bd, struct lfs2_config *cfg)
+{
+	uint32_t unit = bd->dev->block_size;
+
+	cfg->context = bd;
+	cfg->read = cb_read;
+	cfg->prog = cb_prog;
+	cfg->erase = cb_erase;
+	cfg->sync = cb_sync;
+	cfg->read_size = unit;
+	cfg->prog_size = unit;
+	cfg->cache_size = unit;
+	cfg->block_size = LFS_BLOCK;
+	cfg->block_count = bd->n_blocks;
+	cfg->block_cycles = -1;		/* a disk levels its own wear */
+}

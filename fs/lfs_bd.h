@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What littlefs sees as its flash: 4 KiB blocks of a block device, behind a
+ * cache, with the block that is being programmed held back.
+ *
+ * littlefs commits metadata (a block programmed last before `sync`) without
+ * flushing the device after the data that the metadata refers to. So:
+ *
+ *	prog, erase:	into the held block; another block sends it to the device
+ *	sync:		flush	(if anything was written since the last flush)
+ *			write the held block
+ *			flush
+ *
+ * A commit is thus never on the disk before its data, and is there when sync
+ * returns. A write or flush that fails takes the volume out of writing for
+ * good: what the disk has is then no longer known.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fs/bcache.h"
+#include "kernel/blkdev.h"
+#include "lfs2.h"
+
+#define LFS_BLOCK 4096u
+#define LFS_NO_BLOCK UINT32_MAX
+
+struct lfs_bd {
+	struct blkdev *dev;
+	struct bcache *cache;
+	uint32_t n_blocks;
+	uint32_t held;			/* block number or LFS_NO_BLOCK */
+	uint8_t *data;			/* its content */
+	uint32_t dirty_from, dirty_to;	/* bytes of it the device lacks */
+	bool unflushed;
+	bool read_only;
+	bool broken;			/* writes are refused */
+	uint64_t reads_left;		/* per operation: a corrupt volume may not
+					 * keep us for ever */
+};
+
+/* 0 or -ENOMEM. cache_bytes as in bcache_create(). */
+int lfs_bd_init(struct lfs_bd *bd, struct blkdev *dev, size_t cache_bytes);
+void lfs_bd_fini(struct lfs_bd *bd);
+void lfs_bd_new_op(struct lfs_bd *bd);
+
+/* Fills in the callbacks and sizes; `lookahead` bytes are the caller's. */
+void lfs_bd_config(struct lfs_bd *bd, struct lfs2_config *cfg);
+int lfs_bd_read(struct lfs_bd *bd, uint32_t block, uint32_t off, void *buf,
+		uint32_t len) MUST_CHECK;

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The kernel, as far as fs/ needs one, for host programs: the tools and the
+ * tests. One thread; the heap counts, and can be told to fail.
+ */
+#include "tools/host_kernel.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "kernel/clock.h"
+#include "kernel/file.h"
+#include "kernel/heap.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/log.h"
+#include "kernel/page.h"
+#include "kernel/panic.h"
+#include "kernel/thread.h"
+
+unsigned char log_threshold[LOG_AREAS] = {
+	LOG_INFO, LOG_INFO, LOG_INFO, LOG_INFO, LOG_INFO, LOG_INFO, LOG_WARN,
+	LOG_INFO, LOG_INFO,
+};
+char host_last_log[256];
+const char *host_log_prefix = "";
+bool host_log_quiet;
+long host_heap_live, host_heap_fail_after = -1;
+size_t host_memory = 256u << 20;
+uint64_t host_wall;
+
+static struct heap_shrinker *shrinkers;
+
+static bool fails(void)
+{
+	if (host_heap_fail_after < 0)
+		return false;
+	return host_heap_fail_after-- == 0;
+}
+
+void *heap_alloc(enum heap_owner owner, size_t len)
+{
+	void *p = fails() ? NULL : malloc(len ? len : 1);
+
+	(void)owner;
+	host_heap_live += p != NULL;
+	return p;
+}
+
+void *heap_zalloc(enum heap_owner owner, size_t len)
+{
+	void *p = heap_alloc(owner, len);
+
+	return p ? memset(p, 0, len) : NULL;
+}
+
+void *heap_alloc_aligned(enum heap_owner owner, size_t align, size_t len)
+{
+	void *p = NULL;
+
+	(void)owner;
+	if (fails() || posix_memalign(&p, align, len))
+		return NULL;
+	host_heap_live++;
+	return p;
+}
+
+void *heap_realloc(enum heap_owner owner, void *p, size_t len)
+{
+	void *q = fails() ? NULL : realloc(p, len);
+
+	(void)owner;
+	host_heap_live += q != NULL && p == NULL;
+	return q;
+}
+
+void heap_free(enum heap_owner owner, void *p)
+{
+	(void)owner;
+	host_heap_live -= p != NULL;
+	free(p);
+}
+
+void heap_add_shrinker(struct heap_shrinker *s)
+{
+	s->next = shrinkers;
+	shrinkers = s;
+}
+
+size_t host_shrink(size_t want)
+{
+	size_t got = 0;
+
+	for (struct heap_shrinker *s = shrinkers; s; s = s->next)
+		got += s->shrink(s->arg, want);
+	return got;
+}
+
+size_t page_free_count(void)
+{
+	return host_memory / PAGE_SIZE;
+}
+
+nsec_t clock_wall(void)
+{
+	struct timespec ts;
+
+	if (host_wall)
+		return host_wall;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (nsec_t)ts.tv_sec * NSEC_PER_SEC + (nsec_t)ts.tv_nsec;
+}
+
+static struct thread the_thread;
+
+struct thread *thread_current(void)
+{
+	return &the_thread;
+}
+
+void mutex_init(struct mutex *m)
+{
+	m->owner = NULL;
+}
+
+void mutex_lock(struct mutex *m)
+{
+	ASSERT(!m->owner);
+	m->owner = &the_thread;
+}
+
+void mutex_unlock(struct mutex *m)
+{
+	ASSERT(m->owner);
+	m->owner = NULL;
+}
+
+void file_init(struct file *f, const struct file_ops *ops, const void *kind)
+{
+	f->ops = ops;
+	f->refs = 1;
+	f->kind = kind;
+	list_init(&f->watches);
+}
+
+struct file *file_get(struct file *f)
+{
+	f->refs++;
+	return f;
+}
+
+void file_put(struct file *f)
+{
+	ASSERT(f->refs > 0);
+	if (--f->refs == 0)
+		f->ops->release(f);
+}
+
+void log_write(enum log_area area, enum log_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(host_last_log, sizeof(host_last_log), fmt, ap);
+	va_end(ap);
+	if (!host_log_quiet && level <= (enum log_level)log_threshold[area])
+		fprintf(stderr, "%s%s\n", host_log_prefix, host_last_log);
+}
+
+int fmt_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
+{
+	return vsnprintf(buf, size, fmt, ap);
+}
+
+void assert_failed(const char *expr, const char *file, int line)
+{
+	fprintf(stderr, "%s:%d: assertion failed: %s\n", file, line, expr);
+	abort();
+}
