@@ -123,7 +123,7 @@ const char *x86_page_fault_text(uint64_t error, uint64_t addr,
 static const char *exception_text(uint64_t vector)
 {
 	static const char *const text[X86_VECTOR_FIRST] = {
-		[0] = "division by zero",
+		[0] = "divide error (by zero, or the quotient is too large)",
 		[1] = "debug exception",
 		[2] = "non-maskable interrupt",
 		[3] = "breakpoint",
