@@ -9,6 +9,7 @@ ON	?= qemu
 CC	= gcc
 HOSTCC	= gcc
 B	:= build
+OBJ	?= $(B)/obj
 
 export APP ON SITE DISK PORT MEM ARGS KARGS NET MACHINE
 
@@ -84,7 +85,7 @@ flags_apps    := $(WARN) -isystem libc/include $(PICOINC) -isystem $(PHP)
 flags_tests/guest = $(flags_apps)
 flags_third_party := -w -isystem libc/include $(PICOINC)
 
-obj	= $(patsubst %,$(B)/obj/%.o,$(basename $1))
+obj	= $(patsubst %,$(OBJ)/%.o,$(basename $1))
 objs	:= $(foreach s,$(boot_src) $(kernel_src) $(pv_src) $(driver_src) $(net_src) \
 	   $(fs_src) $(libc_src) $(app_src) $(third_src),$(call obj,$s))
 LD_FLAGS := -nostdlib -static -no-pie -z noexecstack -z max-page-size=4096 \
@@ -96,16 +97,17 @@ $(B)/inc/%/.stamp: Makefile
 	@touch $@
 
 define layer_rule
-$(B)/obj/$1/%.o: $1/%.c $(if $(filter $1,$(layers)),$(B)/inc/$1/.stamp) Makefile | $(PICO)/lib/libc.a
+$(OBJ)/$1/%.o: $1/%.c $(if $(filter $1,$(layers)),$(B)/inc/$1/.stamp) Makefile | $(PICO)/lib/libc.a
 	@mkdir -p $$(@D); echo "  CC $$<"
 	@$(CC) $(GUEST) $(flags_$1) $$(FILE_CFLAGS) -MMD -MP -c $$< -o $$@
-$(B)/obj/$1/%.o: $1/%.S $(if $(filter $1,$(layers)),$(B)/inc/$1/.stamp) Makefile
+$(OBJ)/$1/%.o: $1/%.S $(if $(filter $1,$(layers)),$(B)/inc/$1/.stamp) Makefile
 	@mkdir -p $$(@D); echo "  AS $$<"
 	@$(CC) $(GUEST) $(flags_$1) -MMD -MP -c $$< -o $$@
 endef
 $(foreach l,$(layers) apps tests/guest third_party,$(eval $(call layer_rule,$l)))
-# Files of ours that C code may not turn into calls of themselves, and foreign ones' own flags.
-$(call obj,$(wildcard kernel/lib/string.c kernel/arch/x86_64/*.c)): FILE_CFLAGS = -fno-tree-loop-distribute-patterns
+# Files of ours that the compiler may not turn into calls of themselves (clang: -fno-builtin does it), and foreign ones' own flags.
+no_idioms := $(if $(findstring clang,$(CC)),,-fno-tree-loop-distribute-patterns)
+$(call obj,$(wildcard kernel/lib/string.c kernel/arch/x86_64/*.c)): FILE_CFLAGS = $(no_idioms)
 $(call obj,$(LWIP_SRC)): FILE_CFLAGS = $(LWIP_CFLAGS) $(call inc,net)
 $(call obj,$(LWIP_SRC)): $(B)/inc/net/.stamp
 $(call obj,$(LITTLEFS_SRC)): FILE_CFLAGS = $(LITTLEFS_CFLAGS) $(call inc,fs)
@@ -121,6 +123,7 @@ $(B)/$(APP).elf: $(objs) boot/link.ld tools/mksyms $(B)/.objs-$(APP)
 	@objcopy --strip-all $(B)/$(APP).dbg $@
 	@echo "  LD $@ ($$(stat -c %s $@) bytes; platforms: $(PV))"
 # Relinks when the set of objects changes (another PV, another app.mk).
+objects: $(objs)
 $(B)/.objs-$(APP): FORCE
 	@mkdir -p $(B); echo "$(objs)" | cmp -s - $@ || echo "$(objs)" > $@
 
@@ -134,7 +137,7 @@ third_party/%/.stamp:
 # ---- targets ----------------------------------------------------------------
 print-linux-src:
 	@echo $(addprefix $(app_dir)/,$(SRC) $(SRC_LINUX)) $(filter $(PHP)/%,$(third_src))
-.PHONY: print-linux-src FORCE help deps packages image run linux sizes clean distclean check-app check-pv
+.PHONY: objects print-linux-src FORCE help deps packages image run linux sizes clean distclean check-app check-pv
 
 help: ## list the targets
 	@echo "make TARGET [APP=hello|echo|httpd] [PV=\"$(all_pv)\"] [FORMAT=elf|iso] ..."
