@@ -17,7 +17,7 @@ void net_assert_failed(const char *file, int line)
 	assert_failed("lwIP's own check", file, line);
 }
 
-static int net_start(void)
+int net_start(void)
 {
 	int err;
 

@@ -14,6 +14,9 @@
 #include "lwip/tcp.h"
 #include "pv/pv.h"
 
+/* The init hook; host tests call it. */
+int net_start(void);
+
 /* ---- memory: net/mem.c ------------------------------------------------------
  * All of the stack's memory (PCBs, segments, copies of data, and what the
  * socket layer takes by net_mem_alloc) counts against one limit, half of the

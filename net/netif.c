@@ -18,7 +18,10 @@
 #include "kernel/netdev.h"
 #include "lwip/ethip6.h"
 #include "lwip/etharp.h"
+#include "lwip/prot/etharp.h"
 #include "lwip/prot/ethernet.h"
+#include "lwip/prot/ip4.h"
+#include "lwip/prot/ip6.h"
 #include "netif/ethernet.h"
 #include "net/txq.h"
 
@@ -78,20 +81,40 @@ static struct pbuf *rx_copy(const struct net_rx_buf *chain, uint32_t len)
 	return p;
 }
 
-/* Bytes of the frame; 0: not one that lwIP can take. */
-static uint32_t rx_len(const struct net_rx_buf *chain, bool *has_empty)
+/* Headers lie in one piece for lwIP, which reads IP's before it has checked
+ * that it is all there. */
+#define HEADERS_MAX	128u
+
+static uint32_t least_len(const uint8_t *frame)
 {
+	switch (frame[12] << 8 | frame[13]) {
+	case ETHTYPE_IP:
+		return SIZEOF_ETH_HDR + IP_HLEN;
+	case ETHTYPE_IPV6:
+		return SIZEOF_ETH_HDR + IP6_HLEN;
+	case ETHTYPE_ARP:
+		return SIZEOF_ETH_HDR + SIZEOF_ETHARP_HDR;
+	default:
+		return SIZEOF_ETH_HDR + 1;	/* dropped and counted by lwIP */
+	}
+}
+
+/* Bytes of the frame; 0: not one that lwIP can take. */
+static uint32_t rx_len(const struct net_rx_buf *chain, bool *copy)
+{
+	const struct net_rx_buf *b;
 	uint32_t len = 0;
 
 	if (chain->len < SIZEOF_ETH_HDR)
 		return 0;
-	for (*has_empty = false; chain; chain = chain->next) {
-		if (chain->len > 0xffff - len)
+	*copy = chain->len < HEADERS_MAX && chain->next;
+	for (b = chain; b; b = b->next) {
+		if (b->len > 0xffff - len)
 			return 0;
-		len += chain->len;
-		*has_empty |= chain->len == 0;
+		len += b->len;
+		*copy |= b->len == 0;
 	}
-	return len;
+	return len < least_len(chain->data) ? 0 : len;
 }
 
 /* What lwIP has to check in this frame. IP's header and ICMP always. */
@@ -108,8 +131,8 @@ static void rx_checks(struct net_if *ni, unsigned flags)
 static void rx(void *arg, struct net_rx_buf *chain, unsigned flags)
 {
 	struct net_if *ni = arg;
-	bool has_empty;
-	uint32_t len = rx_len(chain, &has_empty);
+	bool copy;
+	uint32_t len = rx_len(chain, &copy);
 	unsigned total, left;
 	struct pbuf *p;
 
@@ -123,7 +146,7 @@ static void rx(void *arg, struct net_rx_buf *chain, unsigned flags)
 	    chain->data[13] == (ETHTYPE_ARP & 0xff))
 		net_timers_note_arp();
 	left = ni->nd->ops->rx_free(ni->nd, &total);
-	if (left < total / 4 || has_empty) {
+	if (left < total / 4 || copy) {
 		p = rx_copy(chain, len);
 		ni->nd->ops->release(ni->nd, chain);
 		net_counters.rx_copied++;

@@ -28,6 +28,7 @@
 #include "third_party/lwip/src/core/ipv6/icmp6.c"
 #include "third_party/lwip/src/core/ipv6/ip6.c"
 #include "third_party/lwip/src/core/ipv6/ip6_addr.c"
+#define reassdatagrams reassdatagrams6	/* both files have one */
 #include "third_party/lwip/src/core/ipv6/ip6_frag.c"
 #include "third_party/lwip/src/core/ipv6/mld6.c"
 #include "third_party/lwip/src/core/ipv6/nd6.c"
