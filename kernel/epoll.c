@@ -8,7 +8,6 @@
 #include <errno.h>
 
 #include "kernel/clock.h"
-#include "kernel/event.h"
 #include "kernel/heap.h"
 #include "kernel/poll.h"
 
@@ -217,7 +216,7 @@ int epoll_file_wait(struct file *epf, struct epoll_ready *out, int max,
 	if (!ep || max <= 0)
 		return -EINVAL;
 	/* A program that always finds work here must not starve the devices. */
-	event_poll();
+	poll_service_devices();
 	while ((n = epoll_take(ep, out, max)) == 0) {
 		if (deadline <= clock_now() ||
 		    wait_queue_sleep(&ep->waiters, deadline) != 0)

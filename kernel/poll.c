@@ -43,6 +43,12 @@ unsigned file_poll(struct file *f)
 	return f->ops->poll ? f->ops->poll(f) : FILE_IN | FILE_OUT;
 }
 
+void poll_service_devices(void)
+{
+	pv->wait(0);		/* a past deadline: collects, never sleeps */
+	event_poll();
+}
+
 struct poll_slot {
 	struct poll_watch watch;
 	struct wait_queue *queue;
@@ -78,7 +84,7 @@ int poll_files(struct poll_entry *e, size_t n, nsec_t deadline)
 	struct poll_slot *slots;
 	int ready, timed_out = 0;
 
-	event_poll();
+	poll_service_devices();
 	ready = poll_scan(e, n);
 	if (ready || deadline <= clock_now())
 		return ready;
