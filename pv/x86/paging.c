@@ -110,12 +110,27 @@ static bool has_ram(uint64_t start, uint64_t end)
 	return false;
 }
 
+/* The large pages of [start, end) in one GiB's directory; RAM is rarely much
+ * of it, so the directory was emptied first. */
+static void keep_large(uint64_t *pd, uint64_t gib, uint64_t start, uint64_t end)
+{
+	if (start < gib)
+		start = gib;
+	if (start < ALIGN_UP((uintptr_t)_image_end, LARGE))
+		start = ALIGN_UP((uintptr_t)_image_end, LARGE);
+	if (end > gib + GIB)
+		end = gib + GIB;
+	for (uint64_t at = ALIGN_DOWN(start, LARGE); at < end; at += LARGE)
+		pd[index_at(at, 1)] = at | PTE_P | PTE_W | PTE_PS | nx;
+}
+
 /* Everything that is not RAM goes; the rest is no longer executable, but for
  * the large pages that hold the image: this code runs on them. */
 static void drop_unused(uint64_t *pdpt)
 {
 	for (uint64_t g = 0; g < ENTRIES; g++) {
 		uint64_t *pd = table_at(pdpt[g]);
+		unsigned first = g ? 0 : index_at((uintptr_t)_image_end - 1, 1) + 1;
 
 		if (!(pdpt[g] & PTE_P))
 			continue;
@@ -125,25 +140,39 @@ static void drop_unused(uint64_t *pdpt)
 				spare[n_spare++] = pd;
 			continue;
 		}
-		for (unsigned i = 0; i < ENTRIES; i++) {
-			uint64_t at = g * GIB + i * LARGE;
-
-			if (at < (uintptr_t)_image_end)
-				continue;
-			pd[i] = has_ram(at, at + LARGE) ? pd[i] | nx : 0;
-		}
+		memset(pd + first, 0, (ENTRIES - first) * sizeof(*pd));
+		for (unsigned i = 0; i < ram->n_regions; i++)
+			keep_large(pd, g * GIB, ram->region[i].start,
+				   ram->region[i].end);
+		for (unsigned i = 0; i < ram->n_modules; i++)
+			keep_large(pd, g * GIB, ram->module[i].start,
+				   ram->module[i].end);
 	}
 }
 
-static uint64_t image_page(uint64_t at)
+/* The pages of [start, end) that the 2 MiB from `base` on hold. */
+static void fill(uint64_t *table, uint64_t base, uint64_t start, uint64_t end,
+		 uint64_t flags)
 {
-	if (at < LOW_MEMORY_END)
-		return has_ram(at, at + PAGE_SIZE) ? at | PTE_P | nx : 0;
-	if (at < (uintptr_t)_text_start)
-		return at | PTE_P | nx;
-	if (at < (uintptr_t)_text_end)
-		return at | PTE_P;
-	return at | PTE_P | PTE_W | nx;
+	start = start < base ? base : ALIGN_DOWN(start, PAGE_SIZE);
+	if (end > base + LARGE)
+		end = base + LARGE;
+	for (uint64_t at = start; at < end; at += PAGE_SIZE)
+		table[index_at(at, 0)] = at | flags;
+}
+
+/* Around the image nothing is executable but its text; of low memory only
+ * modules stay, to be read. */
+static void fill_image(uint64_t *table, uint64_t base)
+{
+	for (unsigned i = 0; i < ram->n_modules; i++)
+		if (ram->module[i].start < LOW_MEMORY_END)
+			fill(table, base, ram->module[i].start,
+			     ram->module[i].end, PTE_P | nx);
+	fill(table, base, (uintptr_t)_image_start, (uintptr_t)_text_start,
+	     PTE_P | nx);
+	fill(table, base, (uintptr_t)_text_start, (uintptr_t)_text_end, PTE_P);
+	fill(table, base, (uintptr_t)_text_end, base + LARGE, PTE_P | PTE_W | nx);
 }
 
 int paging_init(const struct boot_info *bi, uintptr_t guard)
@@ -159,8 +188,7 @@ int paging_init(const struct boot_info *bi, uintptr_t guard)
 
 		if (!t)
 			return -ENOMEM;
-		for (unsigned i = 0; i < ENTRIES; i++)
-			t[i] = image_page(at + i * PAGE_SIZE);
+		fill_image(t, at);
 		pd[at / LARGE] = (uintptr_t)t | PTE_P | PTE_W;
 	}
 	x86_write_cr3(x86_read_cr3());
