@@ -14,6 +14,7 @@
 #include "kernel/init.h"
 #include "kernel/lib/fmt.h"
 #include "kernel/log.h"
+#include "kernel/module.h"
 #include "kernel/page.h"
 #include "kernel/panic.h"
 #include "kernel/power.h"
@@ -111,6 +112,7 @@ void kmain(const struct boot_info *bi)
 	if (bi->error)
 		boot_failed(bi->error, 0);
 	page_init(bi);
+	module_set(bi);
 	if (!page_total())
 		boot_failed("no usable memory", 0);
 	err = cmdline_init(bi->cmdline);
