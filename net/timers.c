@@ -39,7 +39,7 @@ static nsec_t arp_seen, fragment_seen, dns_seen;	/* 0: never */
 
 static bool within(nsec_t seen, nsec_t span)
 {
-	return seen && clock_now() - seen < span;
+	return seen && clock_now() < seen + span;
 }
 
 static void arm(struct timer *t, nsec_t deadline)
