@@ -71,6 +71,19 @@ static void pvh(void)
 	   bi.module[0].end == 32 * MIB + 100 && bi.n_regions == 2,
 	   "command line, RSDP, module, map");
 	pvh_good();
+	strcpy((char *)mem + 0x430, "x=1 -- arg virtio_mmio.device=512@1:5 "
+	       "virtio_mmio.device=512@2:6 ");
+	put(24, BASE + 0x430, 8);
+	ok(!pvh_parse(&p, BASE) &&
+	   !strcmp(bi.cmdline, "virtio_mmio.device=512@1:5 "
+		   "virtio_mmio.device=512@2:6 x=1 -- arg"),
+	   "device keys that the loader appends go before `--`: %s", bi.cmdline);
+	pvh_good();
+	strcpy((char *)mem + 0x430, " virtio_mmio.device=512@1:5");
+	put(24, BASE + 0x430, 8);
+	ok(!pvh_parse(&p, BASE) &&
+	   strstr(bi.cmdline, "virtio_mmio.device=512@1:5"), "device keys alone");
+	pvh_good();
 	put(0, 1, 4);
 	ok(says(pvh_parse(&p, BASE), "no PVH"), "wrong magic");
 	pvh_good();
