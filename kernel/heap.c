@@ -166,10 +166,9 @@ static void *slab_alloc(unsigned c)
 	return obj;
 }
 
-static void slab_free(struct page *p, uint32_t id, void *ptr)
+static void slab_free(struct page *p, uint32_t id, void *ptr, uint32_t off)
 {
 	unsigned c = p->class;
-	uint32_t off = (uint32_t)((char *)ptr - (char *)page_addr(id));
 	struct free_object *obj = ptr;
 
 	ASSERT(off % classes[c].size == 0);	/* inside an object */
@@ -233,20 +232,22 @@ static bool large_resize(struct page *p, void *ptr, size_t len)
 
 /* ---- the interface ---- */
 
-/* The description of the slab or large block that `ptr` is in. */
-static struct page *block_page(const void *ptr, uint32_t *id)
+/* The description of the slab or large block that `ptr` is in, its number and
+ * the distance of `ptr` from its start. */
+static struct page *block_page(const void *ptr, uint32_t *id, uint32_t *off)
 {
 	struct page *p;
 
 	*id = page_id((uintptr_t)ptr);
 	ASSERT(*id != PAGE_NONE);		/* not from the heap */
+	*off = (uint32_t)((uintptr_t)ptr & (PAGE_SIZE - 1));
 	p = page_meta(*id);
 	if (p->kind == PAGE_SLAB_TAIL) {
+		*off += (*id - p->head) << PAGE_SHIFT;
 		*id = p->head;
 		p = page_meta(*id);
 	}
-	ASSERT(p->kind == PAGE_SLAB ||
-	       (p->kind == PAGE_LARGE && IS_ALIGNED((uintptr_t)ptr, PAGE_SIZE)));
+	ASSERT(p->kind == PAGE_SLAB || (p->kind == PAGE_LARGE && !*off));
 	return p;
 }
 
@@ -267,7 +268,8 @@ static unsigned aligned_class(size_t align, size_t len)
 	return c;
 }
 
-static void *alloc(size_t align, size_t len)
+/* `got`: the bytes that the block really has. */
+static void *alloc(size_t align, size_t len, size_t *got)
 {
 	unsigned c;
 
@@ -275,23 +277,28 @@ static void *alloc(size_t align, size_t len)
 		heap_init();
 	if (len == 0)
 		len = 1;
-	if (len > SLAB_MAX_LEN)
-		return large_alloc(align, len);
-	if (likely(align <= UNIT))
-		return slab_alloc(class_of_units[(len + UNIT - 1) / UNIT]);
-	c = aligned_class(align, len);
-	return c < CLASSES ? slab_alloc(c) : large_alloc(align, len);
+	c = len > SLAB_MAX_LEN ? CLASSES :
+	    align <= UNIT ? class_of_units[(len + UNIT - 1) / UNIT] :
+	    aligned_class(align, len);
+	if (likely(c < CLASSES)) {
+		*got = classes[c].size;
+		return slab_alloc(c);
+	}
+	*got = ALIGN_UP(len, PAGE_SIZE);
+	return large_alloc(align, len);
 }
 
-static void *count(struct heap_stats *st, void *ptr)
+static void *alloc_counted(enum heap_owner owner, size_t align, size_t len)
 {
-	uint32_t id;
+	struct heap_stats *st = &stats[owner];
+	size_t got;
+	void *ptr = alloc(align, len, &got);
 
-	if (!ptr) {
+	if (unlikely(!ptr)) {
 		st->failed++;
 		return NULL;
 	}
-	st->live_bytes += block_size(block_page(ptr, &id));
+	st->live_bytes += got;
 	st->live_blocks++;
 	st->total_allocs++;
 	return ptr;
@@ -299,7 +306,7 @@ static void *count(struct heap_stats *st, void *ptr)
 
 void *heap_alloc(enum heap_owner owner, size_t len)
 {
-	return count(&stats[owner], alloc(UNIT, len));
+	return alloc_counted(owner, UNIT, len);
 }
 
 void *heap_zalloc(enum heap_owner owner, size_t len)
@@ -314,21 +321,21 @@ void *heap_zalloc(enum heap_owner owner, size_t len)
 void *heap_alloc_aligned(enum heap_owner owner, size_t align, size_t len)
 {
 	ASSERT(align && !(align & (align - 1)));
-	return count(&stats[owner], alloc(align, len));
+	return alloc_counted(owner, align, len);
 }
 
 void heap_free(enum heap_owner owner, void *ptr)
 {
 	struct page *p;
-	uint32_t id;
+	uint32_t id, off;
 
 	if (!ptr)
 		return;
-	p = block_page(ptr, &id);
+	p = block_page(ptr, &id, &off);
 	stats[owner].live_bytes -= block_size(p);
 	stats[owner].live_blocks--;
 	if (likely(p->kind == PAGE_SLAB))
-		slab_free(p, id, ptr);
+		slab_free(p, id, ptr, off);
 	else
 		large_free(p, ptr);
 }
@@ -347,12 +354,12 @@ void *heap_realloc(enum heap_owner owner, void *ptr, size_t len)
 {
 	struct page *p;
 	size_t size;
-	uint32_t id;
+	uint32_t id, off;
 	void *fresh;
 
 	if (!ptr)
 		return heap_alloc(owner, len);
-	p = block_page(ptr, &id);
+	p = block_page(ptr, &id, &off);
 	size = block_size(p);
 	if (resize_in_place(p, ptr, len)) {
 		stats[owner].live_bytes += block_size(p) - size;
@@ -368,9 +375,9 @@ void *heap_realloc(enum heap_owner owner, void *ptr, size_t len)
 
 size_t heap_usable_size(const void *ptr)
 {
-	uint32_t id;
+	uint32_t id, off;
 
-	return ptr ? block_size(block_page(ptr, &id)) : 0;
+	return ptr ? block_size(block_page(ptr, &id, &off)) : 0;
 }
 
 void heap_stats(enum heap_owner owner, struct heap_stats *out)
