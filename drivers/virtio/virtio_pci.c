@@ -204,7 +204,7 @@ static int vpci_queue_start(struct virtio_dev *vd, struct virtq *vq)
 
 	mmio_write16(common(vd, COMMON(queue_select)), vq->index);
 	off = (uint64_t)mmio_read16(common(vd, COMMON(queue_notify_off))) * d->notify_mult;
-	if (off + 2 > d->notify_len)
+	if (off + 2 > d->notify_len || off % 2)
 		return -EIO;
 	d->notify_off[vq->index] = off;
 	if (d->use_msix) {

@@ -69,6 +69,8 @@ static void start_queue(struct vpeer *p, unsigned q)
 
 static void notified(struct vpeer *p, unsigned q)
 {
+	if (p->tolerant && (q >= VPEER_QUEUES || !p->ready[q]))
+		return;
 	if (q >= VPEER_QUEUES || !p->ready[q]) {
 		fprintf(stderr, "vpeer: notification for queue %u, which is not ready\n", q);
 		abort();
@@ -392,8 +394,13 @@ uint32_t peer_mmio_read(const volatile void *a, unsigned width)
 		return off >= 0x100 ? config_read(p, off - 0x100, width) : mmio_reg_read(p, off);
 	if (at - off == (uintptr_t)region[1])
 		return bar_read(p, off, width);
-	if (at - off != (uintptr_t)region[2] || off + width > sizeof(p->msix))
+	if (at - off != (uintptr_t)region[2])
 		abort();
+	if (off + width > sizeof(p->msix)) {
+		if (!p->tolerant)
+			abort();
+		return 0;
+	}
 	memcpy(&v, (char *)p->msix + off, width);
 	return v;
 }
@@ -414,9 +421,12 @@ void peer_mmio_write(volatile void *a, unsigned width, uint32_t v)
 	} else if (at - off == (uintptr_t)region[1]) {
 		bar_write(p, off, v);
 	} else {
-		if (at - off != (uintptr_t)region[2] || off + width > sizeof(p->msix))
+		if (at - off != (uintptr_t)region[2])
 			abort();
-		memcpy((char *)p->msix + off, &v, width);
+		if (off + width <= sizeof(p->msix))
+			memcpy((char *)p->msix + off, &v, width);
+		else if (!p->tolerant)
+			abort();
 	}
 }
 

@@ -39,7 +39,8 @@ static void fresh(unsigned table_len, uint16_t start)
 	snprintf(vd.dev.name, sizeof(vd.dev.name), "ring");
 	vq = virtq_create(&vd, 0, NUM, event_idx, table_len);
 	peer = (struct ring_peer){
-		.desc = vq->desc, .avail = vq->avail, .used = vq->used, .num = NUM,
+		.desc = (void *)(uintptr_t)vq->desc, .avail = (void *)(uintptr_t)vq->avail,
+		.used = (void *)(uintptr_t)vq->used, .num = NUM,
 		.event_idx = event_idx, .last_avail = start, .used_idx = start,
 		.signalled = start,
 	};
