@@ -6,13 +6,17 @@
  */
 #include "kernel/lib/shared.h"
 
+struct word {
+	uint64_t v;
+} PACKED __attribute__((may_alias));	/* at any address */
+
 void shared_copy_in(void *dst, const void SHARED *src, size_t len)
 {
 	unsigned char *d = dst;
 	const volatile unsigned char *s = SHARED_RAW(const unsigned char, src);
 
 	for (; len >= 8; len -= 8, d += 8, s += 8) {
-		uint64_t v = *(const volatile uint64_t *)(uintptr_t)s;
+		uint64_t v = ((const volatile struct word *)(uintptr_t)s)->v;
 
 		__builtin_memcpy(d, &v, 8);
 	}
@@ -29,7 +33,7 @@ void shared_copy_out(void SHARED *dst, const void *src, size_t len)
 		uint64_t v;
 
 		__builtin_memcpy(&v, s, 8);
-		*(volatile uint64_t *)(uintptr_t)d = v;
+		((volatile struct word *)(uintptr_t)d)->v = v;
 	}
 	for (; len; len--)
 		*d++ = *s++;
