@@ -168,6 +168,8 @@ nsec_t kvm_now(void)
 {
 	if (has_kvmclock)
 		return kvmclock_now();
+	if (!ref.count)		/* a message before init has a time stamp too */
+		return 0;
 	while (!tsc.ns_per_tick) {
 		uint64_t at = 0;
 
