@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * See cmdline.h. The text becomes a row of words, each with a mark before it
- * and a NUL behind it; unquoting never makes a word longer, so it fits where
- * the text did.
+ * and a NUL behind it. Unquoting never makes a word longer; the worst case is
+ * words of one character, whose two bytes in the text become three.
  */
 #include "kernel/cmdline.h"
 
@@ -21,7 +21,7 @@ enum mark { FRESH = 1, KNOWN, TAKEN };	/* the byte before a word */
 extern const struct cmdline_option __cmdline_options_start[];
 extern const struct cmdline_option __cmdline_options_end[];
 
-static char words[BOOT_CMDLINE_MAX + 2];
+static char words[BOOT_CMDLINE_MAX / 2 * 3 + 3];
 static size_t kernel_end;		/* where the words after `--` start */
 static size_t words_end;
 static char **vectors;			/* argv, NULL, envp, NULL */
@@ -75,8 +75,12 @@ static int split(const char *text)
 			break;
 		from = text;
 		n = unquote(&text, words + words_end + 1);
-		if (n < 0)
+		if (n < 0) {
+			/* What came before holds: how to say so and stop. */
+			if (!divided)
+				kernel_end = words_end;
 			return n;
+		}
 		if (!divided && text - from == 2 && strncmp(from, "--", 2) == 0) {
 			divided = true;
 			kernel_end = words_end;
@@ -147,7 +151,6 @@ int cmdline_init(const char *text)
 	err = split(text);
 	if (err) {
 		log_err(LOG_KERNEL, "command line: a quote or backslash is open");
-		words_end = kernel_end = 0;
 		return err;
 	}
 	return 0;
