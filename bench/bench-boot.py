@@ -56,7 +56,7 @@ def subjects(options, net):
     made, wanted = [], options.guests.split(",")
     if "floor" in wanted:
         floor = build_floor()
-        bare = lib.qemu_base("microvm,pic=off,pit=off,rtc=off,isa-serial=off,acpi=off",
+        bare = lib.qemu_base(lib.BARE_MICROVM,
                              options.memory, options.cpu)
         made.append(Subject("floor", "empty PVH guest", bare
                             + ["-kernel", floor, "-debugcon", "stdio"], False))
@@ -78,7 +78,7 @@ def subjects(options, net):
 
 def boot_once(subject, ns, options):
     cores = sorted(os.sched_getaffinity(0))
-    command = (["ip", "netns", "exec", ns] if ns else []) + [
+    command = lib.raised + (["ip", "netns", "exec", ns] if ns else []) + [
         lib.build_tool("bootwatch"), "-p", str(cores[0]), "-q", str(cores[-1])]
     if subject.http:
         command += ["-g", lib.GUEST_IP + options.path]
@@ -162,6 +162,7 @@ def measure(options, ns):
 def main():
     options = parse_options()
     options.machine = "microvm"
+    lib.set_priority(options)
     lib.need("qemu-system-x86_64")
     wanted = options.guests.split(",")
     for name, image in (("glint", options.image), ("hello", options.hello)):
@@ -169,7 +170,7 @@ def main():
             raise lib.Trouble(f"no {image}: run 'make image APP=...', or give --guests")
     site = lib.make_site(options.size)
     if "glint" in wanted:
-        lib.make_volume(options, site)
+        lib.make_store(options, site)
     if "linux" in wanted:
         lib.build_peer(site)
     if os.geteuid() == 0 and os.path.exists("/dev/net/tun"):

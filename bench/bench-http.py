@@ -101,16 +101,20 @@ class QuietWatch(threading.Thread):
 
 def wrk(guest, options, connections, seconds):
     """One run of wrk; a dictionary of what it and the kernel measured."""
-    command = ["ip", "netns", "exec", guest.ns, "taskset", "-c", str(lib.cores()[1]), "wrk", "-t1",
-               f"-c{connections}", f"-d{seconds}s", "--latency", "-s",
-               os.path.join(lib.BENCH, "wrk-report.lua"), f"http://{lib.GUEST_IP}{options.path}"]
+    command = lib.raised + ["ip", "netns", "exec", guest.ns, "taskset", "-c",
+                            str(lib.cores()[1]), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s",
+                            "--latency", "-s", os.path.join(lib.BENCH, "wrk-report.lua"),
+                            f"http://{lib.GUEST_IP}{options.path}"]
     cpu, busy, start = lib.cpu_seconds(guest.pid), lib.busy_seconds(), time.monotonic()
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     watch = QuietWatch(process.pid)
     watch.start()
-    output, _ = process.communicate(timeout=seconds + 60)
-    watch.ended.set()
+    try:
+        output, _ = process.communicate(timeout=seconds + 60)
+    finally:
+        process.kill()
+        watch.ended.set()
     watch.join()
     guest.alive()
     wall = time.monotonic() - start
@@ -223,6 +227,7 @@ def compare(rows):
 
 def main():
     options = parse_options()
+    lib.set_priority(options)
     lib.need("qemu-system-x86_64", "wrk", "ip", "taskset")
     lib.need_root()
     if "glint" in options.guests.split(",") and not os.path.exists(options.image):
@@ -234,7 +239,7 @@ def main():
     with open(os.path.join(site, options.path.lstrip("/")), "rb") as file:
         page = file.read()
     if "glint" in options.guests.split(","):
-        lib.make_volume(options, site)
+        lib.make_store(options, site)
     if "linux" in options.guests.split(","):
         lib.build_peer(site)
     if len(os.sched_getaffinity(0)) < 2:
@@ -247,8 +252,8 @@ def main():
     print_table(rows)
     ratios, missed = compare(rows)
     settings = {key: getattr(options, key) for key in (
-        "rounds", "seconds", "size", "machine", "memory", "peer_memory", "cpu", "peer_append",
-        "glint_append", "glint_args", "glint_qemu")}
+        "rounds", "seconds", "size", "machine", "memory", "peer_memory", "store", "nice", "cpu",
+        "peer_append", "glint_append", "glint_args", "glint_qemu")}
     data = {"machine": lib.machine_note(), "settings": settings, "rows": rows, "ratios": ratios}
     lib.save(options.json, data)
     if options.svg:

@@ -61,7 +61,7 @@ def main():
     lib.need_root()
     wanted, site = options.guests.split(","), lib.make_site(600)
     if "glint" in wanted:
-        lib.make_volume(options, site)
+        lib.make_store(options, site)
     if "linux" in wanted:
         lib.build_peer(site)
     rows, too_often = [["guest", "wake-ups in 10 s", "QEMU CPU, % of a core"]], False

@@ -65,7 +65,7 @@ def settled_counters(guest, options, limit=60):
 
 def load(guest, options, requests):
     """Exactly so many requests, every answer checked; connections closed at the end."""
-    done = subprocess.run(["ip", "netns", "exec", guest.ns, "taskset", "-c", str(lib.cores()[1]),
+    done = subprocess.run(lib.raised + ["ip", "netns", "exec", guest.ns, "taskset", "-c", str(lib.cores()[1]),
                            lib.build_tool("load"), "-c", str(options.connections), "-n",
                            str(requests), "-b", str(options.size), lib.GUEST_IP, "80",
                            options.path], capture_output=True, text=True)
@@ -104,7 +104,7 @@ def start(scope, options):
     if options.guest == "glint":
         if not os.path.exists(options.image):
             raise lib.Trouble(f"no {options.image}: run 'make image APP=httpd'")
-        lib.make_volume(options, site)
+        lib.make_store(options, site)
         guest = lib.Guest(scope, "leak", lib.glint_command(options, options.event_idx),
                           lib.make_namespace(scope, "leak"), lib.cores()[0])
     else:
@@ -121,6 +121,7 @@ def start(scope, options):
 
 def main():
     options = parse_options()
+    lib.set_priority(options)
     lib.need("qemu-system-x86_64", "ip", "taskset")
     lib.need_root()
     with lib.Scope() as scope:
