@@ -46,10 +46,17 @@ static void find_platform(const struct boot_info *bi)
 		__asm__ volatile("pause");
 }
 
+static bool can_scan;			/* platform is up, devices not yet */
+
 static void boot_failed(const char *what, int err) NORETURN;
 static void boot_failed(const char *what, int err)
 {
 	log_err(LOG_KERNEL, "boot stops: %s (%d)", what, err);
+	/* The only console may be a device: bring it up for the message. */
+	if (can_scan) {
+		can_scan = false;
+		(void)pv->scan();
+	}
 	console_use_platform();
 	power_exit(BOOT_FAILED);
 }
@@ -92,6 +99,7 @@ static void main_thread(void *arg)
 	(void)arg;
 	boot_step("options", cmdline_parse_options());
 	run_hooks(__init_hooks_start, __init_hooks_scan);
+	can_scan = false;
 	boot_step("devices", pv->scan());
 	console_use_platform();
 	run_hooks(__init_hooks_scan, __init_hooks_end);
@@ -117,6 +125,7 @@ void kmain(const struct boot_info *bi)
 		boot_failed("no usable memory", 0);
 	err = cmdline_init(bi->cmdline);
 	boot_step("platform", pv->init(bi));
+	can_scan = true;
 	boot_step("command line", err);
 	add_boot_seed(bi);
 	log_info(LOG_KERNEL, "Glint on %s, %u MiB", pv->name,

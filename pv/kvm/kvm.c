@@ -30,6 +30,7 @@
 #define VIEW_END	(4ull << 30)
 
 struct acpi_info kvm_acpi;
+bool kvm_mapped;
 struct kvm_cpu kvm_cpu;
 
 extern char boot_stack_guard[];		/* boot/start.S */
@@ -136,6 +137,7 @@ static int kvm_init(const struct boot_info *bi)
 	x86_trap_init();
 	/* Tables may lie anywhere below 4 GiB: read before that is unmapped. */
 	kvm_acpi_load();
+	kvm_mapped = true;
 	error = paging_init(bi, (uintptr_t)boot_stack_guard);
 	if (error)
 		return error;

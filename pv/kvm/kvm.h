@@ -26,6 +26,10 @@ extern struct kvm_cpu kvm_cpu;
 /* uart.c */
 void kvm_puts(const char *text, size_t len);
 
+/* emerg.c: while the boot page tables are in use (!kvm_mapped) */
+extern bool kvm_mapped;			/* kvm.c: our own tables are active */
+void kvm_emerg_puts(const char *text, size_t len);
+
 /* clock.c */
 void kvm_clock_init(const struct boot_info *bi);
 nsec_t kvm_now(void);

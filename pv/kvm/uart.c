@@ -39,6 +39,8 @@ void kvm_puts(const char *text, size_t len)
 {
 	if (port == UNKNOWN)
 		choose();
+	if (port == NONE && !kvm_mapped)
+		kvm_emerg_puts(text, len);
 	for (size_t i = 0; i < len && port != NONE; i++) {
 		if (port == SERIAL && !serial_ready())
 			port = NONE;
