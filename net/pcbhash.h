@@ -8,6 +8,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "lwip/tcp.h"
 
 /* Before the first PCB: takes lwIP's four ext_args, draws the hash key. */
