@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Block layer: registry, checks, splitting, errors, over a disk in memory.
+ *
+ * SOURCES: tests/host/fake_pv.c kernel/page.c kernel/heap.c kernel/thread.c
+ * SOURCES: kernel/event.c kernel/timer.c kernel/clock.c kernel/log.c
+ * SOURCES: kernel/console.c kernel/trace.c kernel/panic.c kernel/backtrace.c
+ * SOURCES: kernel/symbols.c kernel/watchdog.c kernel/cmdline.c
+ * SOURCES: kernel/device.c kernel/lib/fmt.c kernel/arch/x86_64/switch.S
+ * SOURCES: kernel/blkdev.c
+ */
+#include "tests/unit/tap.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/blkdev.h"
+#include "kernel/clock.h"
+#include "kernel/console.h"
+#include "kernel/event.h"
+#include "kernel/thread.h"
+#include "tests/host/fake_pv.h"
+
+#define SECTORS 256u
+#define LINE 11
+#define LATENCY 1000
+
+/* A disk that answers some time later, by an event, like a real one. */
+static struct {
+	uint8_t data[SECTORS * BLK_SECTOR];
+	struct list queue;
+	unsigned requests, longest, flushes;
+	int fail_after;			/* -1: never; else the Nth request fails */
+} disk = { .queue = LIST_INIT(disk.queue), .fail_after = -1 };
+
+static void copy(struct blk_request *rq)
+{
+	uint8_t *at = disk.data + rq->sector * BLK_SECTOR;
+
+	for (unsigned i = 0; i < rq->n_segs; i++) {
+		if (rq->op == BLK_READ)
+			memcpy(rq->seg[i].base, at, rq->seg[i].len);
+		else
+			memcpy(at, rq->seg[i].base, rq->seg[i].len);
+		at += rq->seg[i].len;
+	}
+}
+
+static void submit(struct blkdev *bd, struct blk_request *rq)
+{
+	(void)bd;
+	disk.requests++;
+	disk.flushes += rq->op == BLK_FLUSH;
+	if (rq->n_sectors > disk.longest)
+		disk.longest = (unsigned)rq->n_sectors;
+	list_push(&disk.queue, &rq->link);
+	fake_pv_event_at(clock_now() + LATENCY, LINE);
+}
+
+static void complete(void *arg)
+{
+	struct list *e;
+
+	(void)arg;
+	while ((e = list_pop(&disk.queue))) {
+		struct blk_request *rq = container_of(e, struct blk_request, link);
+
+		rq->status = 0;
+		if (disk.fail_after == 0)
+			rq->status = -EIO;
+		else if (rq->op == BLK_DISCARD)
+			memset(disk.data + rq->sector * BLK_SECTOR, 0,
+			       rq->n_sectors * BLK_SECTOR);
+		else if (rq->op != BLK_FLUSH)
+			copy(rq);
+		if (disk.fail_after > 0)
+			disk.fail_after--;
+		rq->done(rq);
+	}
+}
+
+static const struct blkdev_ops ops = { submit, NULL };
+static struct blkdev bd = {
+	.serial = "SITE", .n_sectors = SECTORS, .block_size = 512, .max_segs = 4,
+	.max_bytes = 4096 + 512, .has_flush = true, .has_discard = true, .ops = &ops,
+};
+
+static void test_registry(void)
+{
+	static struct blkdev other = {
+		.n_sectors = 8, .block_size = 4096, .max_segs = 1,
+		.max_bytes = 4096, .ops = &ops,
+	};
+	static const struct { uint32_t bs, segs, bytes; uint64_t n; } bad[] = {
+		{ 0, 1, 4096, 8 }, { 256, 1, 4096, 8 }, { 8192, 1, 65536, 8 },
+		{ 1000, 1, 4096, 8 }, { 512, 0, 4096, 8 }, { 512, 17, 4096, 8 },
+		{ 4096, 1, 2048, 8 }, { 512, 1, 4096, UINT64_MAX },
+	};
+	int refused = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct blkdev x = { .block_size = bad[i].bs, .max_segs = bad[i].segs,
+			.max_bytes = bad[i].bytes, .n_sectors = bad[i].n, .ops = &ops };
+
+		refused += blkdev_register(&x) == -EINVAL;
+	}
+	ok(refused == ARRAY_SIZE(bad), "absurd devices are refused: %d", refused);
+	ok(!blkdev_register(&bd) && !blkdev_register(&other), "register");
+	ok(blkdev_find("disk0") == &bd && blkdev_find("SITE") == &bd &&
+	   blkdev_find("disk1") == &other && !blkdev_find("") &&
+	   !blkdev_find("disk2"), "found by name or serial; \"\" is no serial");
+	ok(blkdev_next(NULL) == &bd && blkdev_next(&bd) == &other &&
+	   !blkdev_next(&other), "in order");
+}
+
+static void test_transfer(void)
+{
+	static uint8_t out[SECTORS * 512], in[SECTORS * 512];
+
+	for (unsigned i = 0; i < sizeof(out); i++)
+		out[i] = (uint8_t)rand();
+	disk.requests = 0;
+	ok(!blkdev_write(&bd, 0, out, sizeof(out)) &&
+	   !memcmp(disk.data, out, sizeof(out)), "the whole disk written");
+	ok(disk.requests == (256 + 8) / 9 && disk.longest == 9,
+	   "in pieces of max_bytes: %u, longest %u", disk.requests, disk.longest);
+	ok(!blkdev_read(&bd, 512 * 3, in, 512 * 20) &&
+	   !memcmp(in, out + 512 * 3, 512 * 20), "read from the middle");
+	ok(!blkdev_read(&bd, SECTORS * 512, in, 0), "nothing at the end");
+	ok(bd.reads == 3 && bd.read_bytes == 512 * 20 && bd.writes == 29 &&
+	   bd.write_bytes == sizeof(out), "counted");
+	ok(!blkdev_flush(&bd) && disk.flushes == 1, "flush reaches the device");
+	ok(!blkdev_discard(&bd, 1024, 2048) && !disk.data[1024] && !disk.data[3071],
+	   "discard");
+}
+
+static void test_checks(void)
+{
+	static uint8_t buf[8192];
+	unsigned before = disk.requests;
+
+	ok(blkdev_read(&bd, 1, buf, 512) == -EINVAL, "offset not of a sector");
+	ok(blkdev_read(&bd, 0, buf, 100) == -EINVAL, "length not of a sector");
+	ok(blkdev_read(&bd, SECTORS * 512 - 512, buf, 1024) == -EINVAL, "past the end");
+	ok(blkdev_write(&bd, SECTORS * 512, buf, 512) == -EINVAL, "at the end");
+	ok(blkdev_read(&bd, UINT64_MAX - 511, buf, 1024) == -EINVAL, "wraps");
+	ok(blkdev_discard(&bd, UINT64_MAX - 511, 1024) == -EINVAL, "discard wraps");
+	ok(blkdev_discard(&bd, 0, 0) == -EINVAL, "discard nothing");
+	ok(disk.requests == before, "none of these reached the device");
+	bd.read_only = true;
+	ok(blkdev_write(&bd, 0, buf, 512) == -EROFS &&
+	   blkdev_discard(&bd, 0, 512) == -EROFS && disk.requests == before,
+	   "read-only");
+	bd.read_only = false;
+	bd.has_discard = false;
+	ok(blkdev_discard(&bd, 0, 512) == -ENOTSUP, "no discard");
+	bd.has_flush = false;
+	ok(blkdev_flush(&bd) == 0 && disk.requests == before, "no flush: 0");
+	bd.has_discard = bd.has_flush = true;
+	bd.block_size = 1024;
+	ok(blkdev_read(&bd, 512, buf, 1024) == -EINVAL &&
+	   blkdev_read(&bd, 0, buf, 512) == -EINVAL && disk.requests == before,
+	   "multiples of the block size");
+	ok(!blkdev_read(&bd, 0, buf, 6144) && disk.requests == before + 2,
+	   "pieces too are multiples of it");
+	bd.block_size = 512;
+}
+
+static int status;
+
+static void store(struct blk_request *rq)
+{
+	status = rq->status;
+}
+
+static int raw(struct blk_request rq)
+{
+	rq.done = store;
+	status = 1;
+	blkdev_submit(&bd, &rq);
+	return status;
+}
+
+static void test_segments(void)
+{
+	static uint8_t buf[8192] __attribute__((aligned(8)));
+	unsigned before = disk.requests;
+
+	ok(raw((struct blk_request){ .op = BLK_READ }) == -EINVAL, "no segment");
+	ok(raw((struct blk_request){ .op = BLK_READ, .n_segs = 5, .seg = {
+		{ buf, 512 }, { buf, 512 }, { buf, 512 }, { buf, 512 }, { buf, 512 } } })
+	   == -EINVAL, "too many segments");
+	ok(raw((struct blk_request){ .op = BLK_READ, .n_segs = 1,
+				     .seg = { { buf, 100 } } }) == -EINVAL, "odd length");
+	ok(raw((struct blk_request){ .op = BLK_READ, .n_segs = 1,
+				     .seg = { { buf + 2, 512 } } }) == -EINVAL,
+	   "odd address");
+	ok(raw((struct blk_request){ .op = BLK_READ, .n_segs = 1,
+				     .seg = { { buf, 5120 } } }) == -EINVAL,
+	   "more than max_bytes");
+	ok(raw((struct blk_request){ .op = BLK_READ, .sector = SECTORS, .n_segs = 1,
+				     .seg = { { buf, 512 } } }) == -EINVAL, "range");
+	ok(disk.requests == before, "none reached the device");
+}
+
+static void test_errors(void)
+{
+	static uint8_t buf[16384];
+	uint64_t errors = bd.errors;
+
+	for (int n = 0; n < 4; n++) {
+		disk.fail_after = n;
+		ok(blkdev_read(&bd, 0, buf, sizeof(buf)) == -EIO &&
+		   disk.fail_after == 0, "request %d fails: -EIO", n);
+	}
+	ok(bd.errors == errors + 4, "counted");
+	disk.fail_after = 0;
+	ok(blkdev_flush(&bd) == -EIO, "flush fails");
+	disk.fail_after = -1;
+	ok(!blkdev_read(&bd, 0, buf, sizeof(buf)), "and works again");
+}
+
+static void reader(void *arg)
+{
+	static uint8_t buf[4][4096];
+	int i = (int)(intptr_t)arg;
+
+	status += blkdev_read(&bd, (uint64_t)i * 4096, buf[i], 4096);
+}
+
+static void test_parallel(void)
+{
+	struct thread *t[4];
+	nsec_t start = clock_now();
+
+	status = 0;
+	for (int i = 0; i < 4; i++)
+		t[i] = thread_create("r", reader, (void *)(intptr_t)i, 0);
+	for (int i = 0; i < 4; i++)
+		thread_join(t[i]);
+	ok(status == 0 && clock_now() - start == LATENCY,
+	   "four threads wait at the same time");
+}
+
+int main(void)
+{
+	static struct event_handler h = { .fn = complete };
+
+	fake_pv_init(4u << 20);
+	ok(!event_bind(LINE, &h), "bind");
+	test_registry();
+	test_transfer();
+	test_checks();
+	test_segments();
+	test_errors();
+	test_parallel();
+	return done_testing();
+}
