@@ -13,8 +13,8 @@
 
 /* One operation may walk the tree a few times (allocation, orphans), each
  * block in a dozen pieces; more than this is a volume that leads in circles. */
-#define READS_BASE	2000000u
-#define READS_PER_BLOCK 64u
+#define READS_BASE	100000u
+#define READS_PER_BLOCK 1024u
 
 int lfs_bd_init(struct lfs_bd *bd, struct blkdev *dev, size_t cache_bytes)
 {
@@ -121,10 +121,29 @@ static int may_write(const struct lfs_bd *bd, uint32_t block)
 	return block < bd->n_blocks ? 0 : LFS2_ERR_CORRUPT;
 }
 
+/* littlefs notes what a cache holds before it reads it in, and would serve the
+ * rubbish of a failed read to the next one. */
+static void drop_littlefs_cache(lfs2_t *lfs, const void *buf)
+{
+	lfs2_file_t *f = (lfs2_file_t *)lfs->mlist;
+
+	if (lfs->rcache.buffer == buf)
+		lfs->rcache.block = UINT32_MAX;
+	for (; f; f = f->next) {
+		if (f->type == LFS2_TYPE_REG && f->cache.buffer == buf)
+			f->cache.block = UINT32_MAX;
+	}
+}
+
 static int cb_read(const struct lfs2_config *c, lfs2_block_t block,
 		   lfs2_off_t off, void *buf, lfs2_size_t size)
 {
-	return lfs_bd_read(c->context, block, off, buf, size);
+	struct lfs_bd *bd = c->context;
+	int r = lfs_bd_read(bd, block, off, buf, size);
+
+	if (r < 0)
+		drop_littlefs_cache(bd->lfs, buf);
+	return r;
 }
 
 static int cb_prog(const struct lfs2_config *c, lfs2_block_t block,
@@ -192,10 +211,11 @@ static int cb_sync(const struct lfs2_config *c)
 	return r;
 }
 
-void lfs_bd_config(struct lfs_bd *bd, struct lfs2_config *cfg)
+void lfs_bd_config(struct lfs_bd *bd, lfs2_t *lfs, struct lfs2_config *cfg)
 {
 	uint32_t unit = bd->dev->block_size;
 
+	bd->lfs = lfs;
 	cfg->context = bd;
 	cfg->read = cb_read;
 	cfg->prog = cb_prog;

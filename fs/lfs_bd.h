@@ -29,6 +29,7 @@
 
 struct lfs_bd {
 	struct blkdev *dev;
+	lfs2_t *lfs;			/* whose caches a failed read spoils */
 	struct bcache *cache;
 	uint32_t n_blocks;
 	uint32_t held;			/* block number or LFS_NO_BLOCK */
@@ -47,6 +48,6 @@ void lfs_bd_fini(struct lfs_bd *bd);
 void lfs_bd_new_op(struct lfs_bd *bd);
 
 /* Fills in the callbacks and sizes; `lookahead` bytes are the caller's. */
-void lfs_bd_config(struct lfs_bd *bd, struct lfs2_config *cfg);
+void lfs_bd_config(struct lfs_bd *bd, lfs2_t *lfs, struct lfs2_config *cfg);
 int lfs_bd_read(struct lfs_bd *bd, uint32_t block, uint32_t off, void *buf,
 		uint32_t len) MUST_CHECK;

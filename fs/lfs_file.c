@@ -74,6 +74,11 @@ static long node_read(struct lfs_volume *v, struct lfs_node *n, void *buf,
 	r = lfs2_file_seek(&v->lfs, file, (lfs2_soff_t)off, LFS2_SEEK_SET);
 	if (r >= 0)
 		r = lfs2_file_read(&v->lfs, file, buf, (lfs2_size_t)len);
+	/* After an error its idea of the current block is stale. */
+	if (r < 0 && !(file->flags & (LFS2_F_WRITING | LFS2_F_INLINE))) {
+		file->flags &= ~(uint32_t)LFS2_F_READING;
+		file->cache.block = UINT32_MAX;
+	}
 	return lfs_result(v, r, n->path);
 }
 

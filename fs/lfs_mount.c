@@ -84,7 +84,7 @@ static struct lfs_volume *volume_new(struct blkdev *dev,
 		return NULL;
 	}
 	v->bd.read_only |= opt->read_only;
-	lfs_bd_config(&v->bd, &v->cfg);
+	lfs_bd_config(&v->bd, &v->lfs, &v->cfg);
 	lookahead = ALIGN_UP(v->bd.n_blocks / 8 + 1, 8u);
 	v->cfg.lookahead_size = lookahead > LOOKAHEAD_MAX ? LOOKAHEAD_MAX :
 				lookahead;

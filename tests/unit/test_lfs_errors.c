@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * A disk that fails: each request of a workload in turn, once or for ever. The
+ * caller sees an error, nothing crashes, and what was synced before is there
+ * after a remount. And the order of writes and flushes.
+ *
+ * SOURCES: fs/vfs.c fs/path.c fs/mounts.c fs/root.c fs/lfs_bd.c fs/lfs_dir.c
+ * SOURCES: fs/lfs_file.c fs/lfs_mount.c fs/lfs_node.c fs/lfs_util.c fs/bcache.c
+ * SOURCES: fs/tar.c fs/archive.c fs/archive_index.c tools/host_kernel.c
+ * SOURCES: tests/host/ram_blkdev.c tests/host/fs_help.c
+ * SOURCES: third_party/littlefs/lfs2.c
+ * FLAGS: -isystem third_party/littlefs -DLFS2_CONFIG=fs/lfs_config.h
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/host/fs_help.h"
+#include "tests/unit/tap.h"
+
+#define BIG 60000
+
+static uint8_t *old_data, *new_data;
+
+/* Returns 0 or the first error; *synced counts steps that were promised. */
+static int workload(int *synced)
+{
+	struct file *f;
+	int r;
+
+	*synced = 0;
+	r = help_put("/v/fresh", new_data, BIG);
+	if (r == 0)
+		++*synced;
+	if (r == 0)
+		r = help_put("/v/temp", new_data, 300);
+	if (r == 0)
+		r = vfs_rename("/v/temp", "/v/config");
+	if (r == 0)
+		++*synced;
+	if (r == 0)
+		r = vfs_mkdir("/v/dir", 0755);
+	if (r == 0)
+		r = vfs_open("/v/log", VFS_WR | VFS_APPEND, 0, &f);
+	if (r < 0)
+		return r;
+	r = (int)help_write(f, new_data, 5000);
+	if (r >= 0)
+		r = f->ops->sync(f);
+	file_put(f);
+	if (r == 0)
+		++*synced;
+	return r < 0 ? r : vfs_unlink("/v/gone");
+}
+
+static void prepare(struct ram_disk *d)
+{
+	ram_disk_init(d, "disk0", 2 << 20);
+	lfs_format(&d->bd);
+	lfs_mount("/v", &d->bd, &(struct lfs_options){ .cache_bytes = 1 << 15 });
+	help_put("/v/keep", old_data, BIG);
+	help_put("/v/config", old_data, 300);
+	help_put("/v/log", old_data, 5000);
+	help_put("/v/gone", old_data, 5000);
+	for (int i = 0; i < 30; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "/v/some-file-%02d", i);
+		help_put(name, old_data, 700);
+	}
+	host_shrink(1 << 30);
+	help_remount(d);
+}
+
+static bool consistent(int synced)
+{
+	uint8_t *log = malloc(10000);
+	bool good, grown, same;
+
+	memcpy(log, old_data, 5000);
+	memcpy(log + 5000, new_data, 5000);
+	grown = help_file_is("/v/log", log, 10000);
+	same = help_file_is("/v/log", log, 5000);
+	good = help_file_is("/v/keep", old_data, BIG) &&
+	       (help_file_is("/v/config", new_data, 300) ||
+		(synced < 2 && help_file_is("/v/config", old_data, 300))) &&
+	       (synced < 1 || help_file_is("/v/fresh", new_data, BIG)) &&
+	       (grown || (synced < 3 && same));
+	free(log);
+	return good;
+}
+
+static void test_injection(bool for_ever)
+{
+	long last = 0, bad = 0, unseen = 0, n;
+	int synced, r = -1;
+
+	for (n = 0; r != 0 && n < 3000; n++) {
+		struct ram_disk d;
+
+		prepare(&d);
+		d.fail_at = d.requests + n;
+		d.fail_for_ever = for_ever;
+		r = workload(&synced);
+		last = d.requests;
+		/* Errors while nobody waits may stay unseen (read-ahead). */
+		if (r == 0 && d.requests > d.fail_at) {
+			unseen++;
+			r = -1;
+		}
+		if (r != -1 && r != 0 && r != -EIO)
+			printf("# request %ld: %d\n", n, r);
+		d.fail_at = -1;
+		help_remount(&d);
+		if (!consistent(synced)) {
+			printf("# request %ld: inconsistent\n", n);
+			bad++;
+		}
+		if (help_put("/v/after", new_data, 9000) < 0)
+			bad++;
+		vfs_unmount("/v");
+		ram_disk_fini(&d);
+	}
+	ok(r == 0 && n > 30 && bad == 0,
+	   "%s failure of each of %ld requests (%ld bad, %ld unseen)",
+	   for_ever ? "lasting" : "single", n, bad, unseen);
+	(void)last;
+}
+
+static void test_read_errors(void)
+{
+	struct ram_disk d;
+	struct file *f;
+	char buf[100];
+
+	prepare(&d);
+	vfs_open("/v/keep", VFS_RD, 0, &f);
+	host_shrink(1 << 30);
+	d.fail_at = d.requests;
+	d.fail_for_ever = true;
+	ok(f->ops->pread(f, buf, 100, 30000) == -EIO, "a read error is EIO");
+	ok(strstr(host_last_log, "cannot be read"), "with a message: %s",
+	   host_last_log);
+	d.fail_at = -1;
+	ok(f->ops->pread(f, buf, 100, 30000) == 100 &&
+	   !memcmp(buf, old_data + 30000, 100), "and is not remembered");
+	ok(help_put("/v/x", new_data, 100) == 0, "nor does it stop writing");
+	d.fail_at = d.requests;
+	d.fail_writes_only = true;
+	d.fail_for_ever = true;
+	ok(help_put("/v/y", new_data, 100) == -EIO, "a write error is EIO");
+	d.fail_at = -1;
+	ok(help_put("/v/z", new_data, 100) == -EIO,
+	   "after which nothing is written");
+	ok(help_same(f, old_data, BIG), "but everything can be read");
+	file_put(f);
+	vfs_unmount("/v");
+	ram_disk_fini(&d);
+}
+
+static void test_flushes(void)
+{
+	struct ram_disk d;
+	struct file *f;
+	uint64_t flushes, writes;
+
+	prepare(&d);
+	vfs_open("/v/log", VFS_WR | VFS_APPEND, 0, &f);
+	flushes = d.bd.flushes;
+	writes = d.bd.writes;
+	help_write(f, new_data, 100);
+	ok(d.bd.flushes == flushes, "a write alone flushes nothing");
+	f->ops->sync(f);
+	ok(d.bd.flushes == flushes + 2 && d.bd.writes >= writes + 2,
+	   "fsync: data, flush, metadata, flush (%d flushes, %d writes)",
+	   (int)(d.bd.flushes - flushes), (int)(d.bd.writes - writes));
+	flushes = d.bd.flushes;
+	f->ops->sync(f);
+	ok(d.bd.flushes == flushes, "a clean file's fsync costs nothing");
+	file_put(f);
+	ok(d.bd.flushes == flushes, "nor does its close");
+	writes = d.bd.reads;
+	for (int i = 0; i < 100; i++) {
+		vfs_open("/v/log", VFS_RD, 0, &f);
+		help_same(f, "", 0);
+		file_put(f);
+	}
+	ok(d.bd.reads <= writes + 6, "opening again does not go to the disk (%d)",
+	   (int)(d.bd.reads - writes));
+	vfs_unmount("/v");
+	ram_disk_fini(&d);
+}
+
+int main(void)
+{
+	host_log_quiet = true;
+	old_data = help_pattern(BIG, 11);
+	new_data = help_pattern(BIG, 12);
+	test_injection(false);
+	test_injection(true);
+	test_read_errors();
+	test_flushes();
+	ok(host_heap_live == 0, "no memory lost: %ld", host_heap_live);
+	free(old_data);
+	free(new_data);
+	return done_testing();
+}
