@@ -69,6 +69,11 @@ static void reap_orphan(void)
 	}
 }
 
+static bool memory_is_back(void)
+{
+	return net_mem_used() + 2 * TCP_MSS < net_mem_limit();
+}
+
 /* Everybody gets one more try; who fails comes back to the list. */
 static void starved_retry(void *arg)
 {
@@ -82,7 +87,7 @@ static void starved_retry(void *arg)
 	while ((l = list_pop(&now)) != NULL) {
 		struct tcp_sock *t = container_of(l, struct tcp_sock, queue);
 
-		if (net_snd_room(t->pcb) == 0) {
+		if (net_snd_room(t->pcb) == 0 || !memory_is_back()) {
 			list_push(&starved, &t->queue);
 			continue;
 		}

@@ -33,7 +33,7 @@ bool socks_pump(void)
 	return peer0.frames != before;
 }
 
-static void turn(nsec_t deadline)
+void socks_turn(nsec_t deadline)
 {
 	(void)deadline;
 	if (socks_pump())
@@ -46,13 +46,13 @@ void socks_start(void)
 	console_use_platform();
 	wire_init(&wire0, 0);
 	peer_init(&peer0, &wire0);
-	if (cmdline_init("ip=10.0.0.2/24,gw=10.0.0.1 ip=2001:db8::2/64,gw=2001:db8::1 "
-			 "dns=10.0.0.1 hostname=t1") || cmdline_parse_options())
+	if (cmdline_init("ip=10.0.0.2/24,gw=10.0.0.1,dns=10.0.0.1 ip=2001:db8::2/64,gw=2001:db8::1 "
+			 "hostname=t1") || cmdline_parse_options())
 		abort();
 	for (const struct init_hook *h = __init_hooks_start; h < __init_hooks_end; h++)
 		if (h->fn() != 0)
 			abort();
-	fake_pv_wait_hook = turn;
+	fake_pv_wait_hook = socks_turn;
 	socks_run(3000);
 }
 
@@ -63,6 +63,24 @@ void socks_run(unsigned ms)
 
 	while (fake_pv_clock < end)
 		wait_queue_sleep(&q, end);
+}
+
+static struct peer_tcp *hi_to;
+
+static void hi_turn(nsec_t deadline)
+{
+	struct peer_tcp *t = hi_to;
+
+	(void)deadline;
+	hi_to = NULL;
+	if (t)
+		peer_tcp_send(&peer0, t, TCPF_PSH, "hi", 2);
+}
+
+void socks_say_hi(struct peer_tcp *t)
+{
+	hi_to = t;
+	fake_pv_wait_hook = hi_turn;
 }
 
 /* ---- leaks ---- */

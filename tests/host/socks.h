@@ -28,6 +28,12 @@ void socks_start(void);
 bool socks_pump(void);		/* the peer's turn; whether it saw frames */
 void socks_run(unsigned ms);	/* time passes, everybody acts */
 
+/* fake_pv_wait_hook as socks_start() leaves it. */
+void socks_turn(nsec_t deadline);
+
+/* The peer says "hi" on `t` in the next pv->wait, once, and nothing else. */
+void socks_say_hi(struct peer_tcp *t);
+
 /* Remembers, compares; waits out TIME-WAIT. Reports by ok(). */
 void socks_mark(void);
 void socks_check(const char *test);

@@ -367,7 +367,8 @@ static void test_timeouts(void)
 	sock_provider->setopt(a, SOCK_OPT_SNDTIMEO, 200000);
 	t = fake_pv_clock;
 	ok(put(a, pattern, sizeof(pattern)) < (long)sizeof(pattern), "SO_SNDTIMEO cuts");
-	put(a, pattern, 100000);		/* what little became free */
+	for (int i = 0; i < 5 && put(a, pattern, 100000) > 0; i++)
+		;			/* what little became free */
 	t = fake_pv_clock;
 	ok(put(a, pattern, 100000) == -EAGAIN && fake_pv_clock - t >= 200 * NSEC_PER_MSEC,
 	   "SO_SNDTIMEO");
