@@ -158,7 +158,7 @@ check-pv:
 image: check-app check-pv deps ## build/APP.elf, or build/APP.iso with FORMAT=iso
 	@$(MAKE) --no-print-directory $(B)/$(APP).$(FORMAT)
 $(B)/%.iso: $(B)/%.elf tools/mkiso.sh
-	@tools/mkiso.sh -o $@ $< $(if $(ISO_ARGS),-- $(ISO_ARGS))
+	@tools/mkiso.sh -o $@ $< $(if $(KARGS)$(ARGS),-- $(KARGS) $(if $(ARGS),-- $(ARGS)))
 
 run: ## boot APP in the foreground: SITE= DISK= PORT= MEM= ARGS= ON=qemu
 	@tools/packages.sh build run && tools/run

@@ -89,11 +89,15 @@ def disks(tmp, img):
     with open(f"{tmp}/blank.img", "wb") as f:
         f.truncate(4 << 20)
     bad = bytearray(open(img, "rb").read())
-    bad[:8192] = b"\xa5" * 8192
+    for block in (0, 4096):             # both superblocks: the magic stays, the checksum fails
+        bad[block + 40] ^= 0x55
     open(f"{tmp}/bad.img", "wb").write(bad)
+    with open(f"{tmp}/other.img", "wb") as f:
+        f.write(os.urandom(1 << 20))
     case("no disk", r"(?i)no disk")
     case("a blank disk", r"(?i)blank", f"{tmp}/blank.img")
-    case("a corrupt volume", r"(?i)(corrupt|no volume|not a .*volume)", f"{tmp}/bad.img")
+    case("a disk of something else", r"(?i)holds no littlefs volume", f"{tmp}/other.img")
+    case("a corrupt volume", r"(?i)corrupt", f"{tmp}/bad.img")
     with Guest("httpd", mem="32M", disks=[(img, ",readonly=on")], ports=(80,)) as g:
         first = wait_http(g)
         t.ok(bool(first and first[0] == 200), "httpd: a read-only disk is served")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """One guest under QEMU for the tests: start it in some way, read its console,
 reach its ports, ask it to stop, know how it ended. Nothing outlives close()."""
-import json, os, re, select, shutil, signal, socket, subprocess, tempfile, time
+import json, os, re, select, shlex, shutil, signal, socket, subprocess, tempfile, time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 EXIT_PORT = 0xf4
@@ -30,8 +30,8 @@ def build(app, fmt="elf", **env):
 def make_iso(elf, out, cmdline, modules=()):
     cmd = [f"{ROOT}/tools/mkiso.sh", "-o", out]
     for m in modules:
-        cmd += ["-m", m]
-    r = subprocess.run(cmd + [elf, "--"] + ([cmdline] if cmdline else []), capture_output=True, text=True, timeout=120)
+        cmd += ["-m", f"{os.path.basename(m)}={m}"]
+    r = subprocess.run(cmd + [elf, "--", *shlex.split(cmdline)], capture_output=True, text=True, timeout=120)
     if r.returncode:
         raise RuntimeError("mkiso: " + r.stdout + r.stderr)
 
