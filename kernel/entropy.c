@@ -130,13 +130,13 @@ static void seed_by_jitter(void)
 /* 256 bits from the CPU, if it has them. */
 static void add_hardware(void)
 {
-	for (int i = 0; i < 4; i++) {
-		uint64_t v;
+	uint64_t v[SEED_BITS / 64];
 
-		if (!arch_hw_random(&v))
+	for (unsigned i = 0; i < ARRAY_SIZE(v); i++) {
+		if (!arch_hw_random(&v[i]))
 			return;
-		entropy_add(&v, sizeof(v), 64);
 	}
+	entropy_add(v, sizeof(v), SEED_BITS);
 }
 
 void entropy_reseed(void)

@@ -97,6 +97,7 @@ static size_t main_stack_len(void)
 static void main_thread(void *arg)
 {
 	(void)arg;
+	trace_boot_phase("first thread");
 	boot_step("options", cmdline_parse_options());
 	run_hooks(__init_hooks_start, __init_hooks_scan);
 	can_scan = false;
@@ -128,6 +129,7 @@ void kmain(const struct boot_info *bi)
 	can_scan = true;
 	boot_step("command line", err);
 	add_boot_seed(bi);
+	trace_boot_phase("entropy");
 	log_info(LOG_KERNEL, "Glint on %s, %u MiB", pv->name,
 		 (unsigned)(bi->ram_bytes >> 20));
 	thread_start_first("main", main_thread, NULL, main_stack_len());
