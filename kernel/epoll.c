@@ -67,9 +67,25 @@ static void item_notified(struct poll_watch *w, unsigned events)
 		item_make_ready(it);
 }
 
+static unsigned item_hit(const struct epoll_item *it)
+{
+	return file_poll(it->watch.file) &
+	       (it->watch.events | FILE_ERR | FILE_HUP);
+}
+
+/* What is no longer ready leaves the list on the way: each leaves once. */
 static unsigned epoll_poll(struct file *f)
 {
-	return list_empty(&epoll_of(f)->ready) ? 0 : FILE_IN;
+	struct epoll *ep = epoll_of(f);
+
+	while (!list_empty(&ep->ready)) {
+		struct list *l = ep->ready.next;
+
+		if (item_hit(container_of(l, struct epoll_item, ready)))
+			return FILE_IN;
+		list_del(l);
+	}
+	return 0;
 }
 
 static void epoll_release(struct file *f)
@@ -121,7 +137,7 @@ static void item_arm(struct epoll_item *it, uint32_t events, uint64_t data)
 	it->data = data;
 	it->disabled = false;
 	it->watch.events = events & EPOLL_BITS;
-	if (file_poll(it->watch.file) & (it->watch.events | FILE_ERR | FILE_HUP))
+	if (item_hit(it))
 		item_make_ready(it);
 }
 
@@ -189,8 +205,7 @@ static int epoll_take(struct epoll *ep, struct epoll_ready *out, int max)
 
 	while (n < max && (l = list_pop(&ep->ready)) != NULL) {
 		struct epoll_item *it = container_of(l, struct epoll_item, ready);
-		unsigned hit = file_poll(it->watch.file) &
-			       (it->watch.events | FILE_ERR | FILE_HUP);
+		unsigned hit = item_hit(it);
 
 		if (!hit)
 			continue;
