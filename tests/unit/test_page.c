@@ -127,7 +127,11 @@ static void test_extend(void)
 	p[2 * PAGE_SIZE - 1] = 1;
 	q = page_alloc(1, PAGE_SIZE);
 	ok(q != p + PAGE_SIZE, "and taken");
-	ok(!page_extend(single, 1, 2), "not beyond the region");
+	page_free(single, 1);
+	single = page_alloc(100, PAGE_SIZE);	/* the region of 100 */
+	ok(!page_extend(single, 100, 101), "not into the region numbered next");
+	page_free(single, 100);
+	single = page_alloc(1, PAGE_SIZE);
 	page_free(p, 2);
 	page_free(q, 1);
 	page_free(single, 1);
