@@ -127,14 +127,12 @@ static void test_extend(void)
 	p[2 * PAGE_SIZE - 1] = 1;
 	q = page_alloc(1, PAGE_SIZE);
 	ok(q != p + PAGE_SIZE, "and taken");
-	page_free(single, 1);
-	single = page_alloc(100, PAGE_SIZE);	/* the region of 100 */
-	ok(!page_extend(single, 100, 101), "not into the region numbered next");
-	page_free(single, 100);
-	single = page_alloc(1, PAGE_SIZE);
 	page_free(p, 2);
 	page_free(q, 1);
 	page_free(single, 1);
+	p = page_alloc(100, PAGE_SIZE);		/* the region of 100 */
+	ok(!page_extend(p, 100, 101), "not into the region numbered next");
+	page_free(p, 100);
 }
 
 static void test_misuse(void)
