@@ -16,7 +16,7 @@
 #include "kernel/lib/string.h"
 #include "fs/fs.h"
 
-#define RA_BLOCKS   8u
+#define RA_BLOCKS   16u	/* 64 KiB */
 #define MIN_ENTRIES 8u
 
 struct entry {

@@ -50,7 +50,7 @@ static int copy_file(const struct tree_entry *e, const char *path)
 
 	if (fd < 0)
 		die("%s: %s", e->host, strerror(errno));
-	r = vfs_open(path, VFS_WR | VFS_CREATE | VFS_EXCL, e->mode, &f);
+	r = vfs_open(path, VFS_WR, 0, &f);
 	if (r < 0) {
 		close(fd);
 		return r;
@@ -72,14 +72,27 @@ static int copy_file(const struct tree_entry *e, const char *path)
 	return r;
 }
 
-static int copy_entry(const struct tree_entry *e)
+static int create_file(const char *path, uint32_t mode)
+{
+	struct file *f;
+	int r = vfs_open(path, VFS_WR | VFS_CREATE | VFS_EXCL, mode, &f);
+
+	if (r == 0)
+		file_put(f);
+	return r;
+}
+
+/* All names first, then all content: the directories' blocks lie together, and
+ * mounting, which reads them all, reads in sequence. */
+static int copy_entry(const struct tree_entry *e, bool content)
 {
 	char path[VFS_PATH_MAX + 8];
 
-	if (!e->path[0])
+	if (!e->path[0] || (e->dir && content))
 		return 0;
 	snprintf(path, sizeof(path), MNT "/%s", e->path);
-	return e->dir ? vfs_mkdir(path, e->mode) : copy_file(e, path);
+	return content ? copy_file(e, path) :
+	       e->dir ? vfs_mkdir(path, e->mode) : create_file(path, e->mode);
 }
 
 /* Directories' times last: what is made in them would change them one day. */
@@ -103,8 +116,10 @@ static int fill(const struct tree *t)
 {
 	int r = 0;
 
+	for (size_t i = 0; r == 0 && i < t->n; i++)
+		r = copy_entry(&t->e[i], false);
 	for (size_t i = 0; r == 0 && i < t->n; i++) {
-		r = copy_entry(&t->e[i]);
+		r = copy_entry(&t->e[i], true);
 		if (r < 0 && r != -ENOSPC)
 			warn("%s: %s", t->e[i].host,
 			     r == -EFBIG ? "larger than 2 GiB" : strerror(-r));
