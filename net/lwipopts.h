@@ -50,6 +50,7 @@
 /* Bounded by pbufs of all datagrams under way together, and by 15 s. */
 #define IP_REASS_MAX_PBUFS		96
 #define IP_REASS_MAXAGE			15
+#define IPV6_REASS_MAXAGE		15	/* net/timers.c ticks for that long */
 
 #define LWIP_DHCP			1
 #define LWIP_DHCP_DOES_ACD_CHECK	0	/* would delay the first answer */

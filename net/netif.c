@@ -69,11 +69,14 @@ static struct pbuf *rx_wrap(struct net_rx_buf *chain, uint32_t len)
 
 static struct pbuf *rx_copy(const struct net_rx_buf *chain, uint32_t len)
 {
-	struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)len, PBUF_RAM);
+	/* One byte more than the frame: lwIP's tcp_parseopt may look at it. */
+	struct pbuf *p = len < 0xffff ?
+		pbuf_alloc(PBUF_RAW, (u16_t)(len + 1), PBUF_RAM) : NULL;
 	uint8_t *to;
 
 	if (!p)
 		return NULL;
+	pbuf_realloc(p, (u16_t)len);
 	for (to = p->payload; chain; chain = chain->next) {
 		memcpy(to, chain->data, chain->len);
 		to += chain->len;

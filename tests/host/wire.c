@@ -135,7 +135,10 @@ void wire_deliver(struct wire *w, const void *frame, size_t len, unsigned flags,
 		size_t n = len < piece ? len : piece;
 
 		memset(b, 0xa5, sizeof(*b));
-		b->data = malloc(n ? n : 1);	/* exact: ASan guards the end */
+		/* ASan guards the end. One byte of slack: lwIP's tcp_parseopt
+		 * reads the length of an option that begins with the header's
+		 * last byte; a driver's buffers are never the last memory. */
+		b->data = malloc(n + 1);
 		memcpy(b->data, from, n);
 		b->len = b->capacity = (uint32_t)n;
 		b->nd = &w->nd;
