@@ -185,6 +185,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	vpeer_init(&p, VPEER_MMIO, 1 + mode % 4, offers & ~((uint64_t)(mode >> 4 & 3) << 28) &
 		   ~(mode & 0x40 ? VIRTIO_NET_F_MRG_RXBUF : 0));
 	p.work = no_work;
+	pk_step = 50000;		/* short waits */
+	pk_pages = 1024;
 	vpeer_config_put(&p, 0, 8, 0x2000);
 	if (p.id == VIRTIO_ID_BLOCK) {
 		vpeer_config_put(&p, VIRTIO_BLK_CFG_SIZE_MAX, 4, 65536);

@@ -20,7 +20,7 @@
 #include "kernel/panic.h"
 #include "kernel/timer.h"
 
-uint64_t pk_now;
+uint64_t pk_now, pk_step = 100;
 char pk_log[8192];
 unsigned pk_fails;
 char pk_fail_reason[128];
@@ -169,7 +169,7 @@ int fmt_snprintf(char *buf, size_t size, const char *fmt, ...)
 
 nsec_t clock_now(void)
 {
-	return pk_now += 100;
+	return pk_now += pk_step;
 }
 
 int timer_set(struct timer *t, nsec_t deadline)

@@ -15,7 +15,8 @@
 #include "kernel/device.h"
 #include "kernel/netdev.h"
 
-extern uint64_t pk_now;			/* nanoseconds; each look costs 100 */
+extern uint64_t pk_now;			/* nanoseconds */
+extern uint64_t pk_step;		/* what each look at the clock costs */
 extern char pk_log[8192];		/* log lines since pk_log_clear() */
 extern unsigned pk_fails;		/* dev_fail() calls that counted */
 extern char pk_fail_reason[128];	/* of the last */
