@@ -23,7 +23,11 @@
 #define CHAIN_MAX	(NET_TX_SEGS_MAX + 1)
 #define MTU_DEFAULT	1500u
 #define MTU_MIN		68u		/* 5.1.4.1 */
-#define TSO_BUFS_MIN	128u		/* a 64 KiB frame must leave room for others */
+/* The stack leaves a third of the buffers to the device (net/netif.c): the longest
+ * frame must fit there. Else it waits in the device for ever, in front of the
+ * acknowledgements that would make the stack give the others back. */
+#define BUFS_PER_FRAME	33u		/* 65,550 bytes, a tag and a header */
+#define TSO_BUFS_MIN	(3 * BUFS_PER_FRAME)
 
 /* ---- transmission --------------------------------------------------------------- */
 
@@ -166,6 +170,24 @@ static void choose_mac(struct vnet *n)
 	mac[0] = (uint8_t)((mac[0] & 0xfc) | 2);	/* local, unicast */
 }
 
+static unsigned rx_bufs(struct virtio_dev *vd)
+{
+	unsigned len = virtio_queue_size(QUEUE_LEN), max = vd->ops->queue_max(vd, RXQ);
+
+	while (len > max)
+		len /= 2;
+	return vnet_rx_count(len);
+}
+
+/* The longest frame without offloads that always finds room. */
+static unsigned mtu_most(struct vnet *n)
+{
+	unsigned bufs = n->mergeable ? rx_bufs(n->vd) / 3 : 1;
+	unsigned room = bufs * RX_BUF_LEN - (unsigned)sizeof(struct virtio_net_hdr);
+
+	return (room < 65535 ? room : 65535) - VNET_OVERHEAD;
+}
+
 static int read_config(struct vnet *n)
 {
 	uint16_t status = 0, mtu = 0;
@@ -174,8 +196,7 @@ static int read_config(struct vnet *n)
 		{ &status, VIRTIO_NET_CFG_STATUS, 2, 1 },
 		{ &mtu, VIRTIO_NET_CFG_MTU, 2, 1 },
 	};
-	unsigned fits = n->mergeable ? 65535 - VNET_OVERHEAD :
-			RX_BUF_LEN - sizeof(struct virtio_net_hdr) - VNET_OVERHEAD;
+	unsigned fits = mtu_most(n);
 
 	if (virtio_config_fields(n->vd, f, ARRAY_SIZE(f)))
 		return virtio_give_up(n->vd, -EIO, "configuration does not hold still");
@@ -222,7 +243,7 @@ static uint64_t wanted_features(struct virtio_dev *vd)
 	if (offered & VIRTIO_NET_F_CSUM)
 		f |= VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6;
 	if (offered & VIRTIO_NET_F_GUEST_CSUM && offered & VIRTIO_NET_F_MRG_RXBUF &&
-	    vnet_rx_count(QUEUE_LEN) >= TSO_BUFS_MIN)
+	    rx_bufs(vd) >= TSO_BUFS_MIN)
 		f |= VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6;
 	return f;
 }
