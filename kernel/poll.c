@@ -45,8 +45,7 @@ unsigned file_poll(struct file *f)
 
 void poll_service_devices(void)
 {
-	pv->wait(0);		/* a past deadline: collects, never sleeps */
-	event_poll();
+	sched_yield_cpu();	/* collects events; other threads have their turn */
 }
 
 struct poll_slot {

@@ -15,7 +15,7 @@
 
 static struct power_hook *hooks;
 static struct power_exit_hook *exit_hooks;
-static bool requested, exiting;
+static bool requested, exiting, reboot;
 
 void power_add_hook(struct power_hook *h)
 {
@@ -49,7 +49,7 @@ void power_exit(int status)
 		}
 		device_for_each(shutdown_device, NULL);
 	}
-	pv->exit(status);
+	pv->exit(reboot ? PV_EXIT_REBOOT : status);
 }
 
 /* Hooks sync volumes and so may block: a thread of their own does it. */
@@ -79,12 +79,17 @@ void power_request(enum power_kind kind)
 	static const char *const names[] = { "power-off", "reboot", "suspend" };
 	bool handled = false;
 
+	if (kind == POWER_SUSPEND) {
+		log_warn(LOG_KERNEL, "the host asks to suspend: not supported, ignored");
+		return;
+	}
 	if (requested) {
 		timer_cancel(&grace);
 		off_now(NULL);
 		return;
 	}
 	requested = true;
+	reboot = kind == POWER_REBOOT;
 	log_info(LOG_KERNEL, "the host asks for %s", names[kind]);
 	for (struct power_hook *h = hooks; h; h = h->next)
 		handled |= h->fn(kind) != 0;

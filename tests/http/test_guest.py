@@ -22,12 +22,12 @@ def behaviour(tmp):
     site = f"{tmp}/site"
     testsite.make(site)
     volume(site, f"{tmp}/site.img")
-    with Guest("httpd", mem="32M", disks=[f"{tmp}/site.img"], ports=(80,), args="--header 4 --idle 4 --max-conns 60 --cache 64K --quiet") as g:
+    with Guest("httpd", mem="32M", disks=[f"{tmp}/site.img"], ports=(80,), args="--header 6 --idle 6 --max-conns 60 --cache 64K --quiet") as g:
         if not t.ok(bool(wait_http(g)), "httpd with small limits answers"):
             t.diag(g.text()[-1500:])
             return
-        r = subprocess.run([sys.executable, f"{HERE}/http_behaviour.py", f"http://127.0.0.1:{g.ports[80]}", "--root", site, "--scale", "4",
-                            "--header-timeout", "4", "--idle-timeout", "4", "--max-conns", "60"], capture_output=True, text=True, timeout=400)
+        r = subprocess.run([sys.executable, f"{HERE}/http_behaviour.py", f"http://127.0.0.1:{g.ports[80]}", "--root", site, "--scale", "1.5",
+                            "--header-timeout", "6", "--idle-timeout", "6", "--max-conns", "60"], capture_output=True, text=True, timeout=400)
         for line in r.stdout.splitlines():
             if line.startswith(("ok", "not ok")):
                 t.ok(line.startswith("ok"), "guest: " + line.split(" - ", 1)[-1])
@@ -53,7 +53,9 @@ def real_tree(tmp, tree, name, mem):
     if not os.path.isdir(tree):
         t.skip(f"{name}: real tree", f"{tree} is not installed (apt-get install debian-faq python3-doc)")
         return
-    img = f"{tmp}/{name}.img"
+    # Links that lead out of the folder become what they lead to.
+    subprocess.run(["cp", "-rL", tree, f"{tmp}/{name}"], check=True)
+    tree, img = f"{tmp}/{name}", f"{tmp}/{name}.img"
     volume(tree, img)
     with Guest("httpd", mem=mem, disks=[img], ports=(80,), args="--quiet") as g:
         wait_http(g)
