@@ -102,10 +102,10 @@ void console_panic_write(const char *text, size_t len)
 	/* Consoles had the early text already if there is one. */
 	if (early_end && pv)
 		early_replay(NULL, platform_emit);
-	for (struct console *c = consoles; c; c = c->next)
-		c->panic_write(c, text, len);
 	if (pv)
 		pv->puts(text, len);
+	for (struct console *c = consoles; c; c = c->next)
+		c->panic_write(c, text, len);
 }
 
 void console_use_platform(void)

@@ -174,6 +174,7 @@ void arch_thread_start(void);
 static const void *host_stack;		/* the process's own */
 static size_t host_stack_len;
 static bool left_host_stack;
+static struct thread *exit_thread;	/* whose stack a captured exit returns to */
 
 static void start_switch(void **save, const struct thread *to)
 {
@@ -225,18 +226,25 @@ NORETURN static void fake_exit(int status)
 		abort();
 	}
 	fake_pv_exit_armed = false;
-	if (thread_current()->stack && __sanitizer_start_switch_fiber) {
-		__sanitizer_start_switch_fiber(NULL, host_stack, host_stack_len);
+	if (thread_current() != exit_thread && __sanitizer_start_switch_fiber) {
+		start_switch(NULL, exit_thread);
 		_longjmp(fake_pv_exit_jmp, 2);
 	}
 	_longjmp(fake_pv_exit_jmp, 1);
+}
+
+void fake_pv_arm_exit(void)
+{
+	fake_pv_exit_status = -1;
+	fake_pv_exit_armed = true;
+	exit_thread = thread_current();
 }
 
 /* After an exit from another thread's stack, that thread still is the current
  * one; a test that goes on does so at its own risk. */
 int fake_pv_after_exit(void)
 {
-	if (thread_current()->stack && __sanitizer_finish_switch_fiber)
+	if (thread_current() != exit_thread && __sanitizer_finish_switch_fiber)
 		__sanitizer_finish_switch_fiber(NULL, NULL, NULL);
 	return fake_pv_exit_status;
 }

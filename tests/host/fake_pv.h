@@ -60,13 +60,14 @@ bool fake_pv_output_has(const char *text);
 /* The status with which `statement` ends the machine (power_exit, panic), or
  * -1 if it does not. What it left behind (threads, locks) stays as it is. */
 #define FAKE_PV_EXIT_OF(statement)					\
-	(fake_pv_exit_status = -1, fake_pv_exit_armed = true,		\
+	(fake_pv_arm_exit(),						\
 	 _setjmp(fake_pv_exit_jmp) == 0 ?				\
 	 ({ statement; fake_pv_exit_armed = false; -1; }) :		\
 	 fake_pv_after_exit())
 extern jmp_buf fake_pv_exit_jmp;
 extern int fake_pv_exit_status;
 extern bool fake_pv_exit_armed;
+void fake_pv_arm_exit(void);
 int fake_pv_after_exit(void);
 
 /* Whether `statement` panics with `text` in the report. It runs in a forked

@@ -175,6 +175,8 @@ static void test_misuse(void)
 	   "a pointer into an object");
 	ok(FAKE_PV_PANICS(heap_free(HEAP_APP, big + 4096), "PAGE_LARGE"),
 	   "a pointer into a large block");
+	ok(FAKE_PV_PANICS(heap_free(HEAP_APP, big + 16), "PAGE_LARGE"),
+	   "a pointer into its first page");
 	ok(FAKE_PV_PANICS(heap_free(HEAP_APP, stranger), "PAGE_NONE"),
 	   "not from the heap");
 	ok(FAKE_PV_PANICS(heap_free(HEAP_APP, p + 112 * 20), "carved"),
@@ -246,6 +248,42 @@ static void test_shrinker(void)
 		heap_free(HEAP_APP, p[--n]);
 }
 
+/* No page comes free, but an object of the very class does. */
+static void *crumbs[8];
+
+static size_t drop_crumbs(void *arg, size_t want)
+{
+	size_t n = 0;
+
+	(void)arg;
+	(void)want;
+	for (unsigned i = 0; i < ARRAY_SIZE(crumbs); i++) {
+		n += crumbs[i] != NULL;
+		heap_free(HEAP_FS, crumbs[i]);
+		crumbs[i] = NULL;
+	}
+	return n;
+}
+
+static void test_crumbs(void)
+{
+	static struct heap_shrinker s = { drop_crumbs, NULL, NULL };
+	static void *p[400000];
+	size_t n = 0, crumb = 0;
+
+	while ((p[n] = heap_alloc(HEAP_APP, 64))) {
+		/* One object in 200: never a whole slab. */
+		if (++n % 200 == 0 && crumb < ARRAY_SIZE(crumbs)) {
+			crumbs[crumb++] = heap_alloc(HEAP_FS, 64);
+		}
+	}
+	heap_add_shrinker(&s);
+	p[n] = heap_alloc(HEAP_APP, 64);
+	ok(p[n] && !crumbs[0], "an object that a shrinker freed is found");
+	for (size_t i = 0; i <= n; i++)
+		heap_free(HEAP_APP, p[i]);
+}
+
 int main(void)
 {
 	size_t before;
@@ -263,6 +301,8 @@ int main(void)
 	test_shortage(before);
 	test_pages_come_back(before);
 	test_shrinker();
+	test_pages_come_back(before);
+	test_crumbs();
 	test_pages_come_back(before);
 	return done_testing();
 }
