@@ -2,8 +2,8 @@
  *
  * The block cache. Two lists: `once` for blocks seen one time, `hot` for those
  * that came again after another block was asked for. Victims come from `once`
- * first, so that a long file does not push out the directories. Reads in
- * sequence fetch RA_BLOCKS at once into a staging buffer.
+ * first, so that a long file does not push out the directories. Two
+ * misses in sequence fetch RA_BLOCKS at once, through a staging buffer.
  *
  * The shrinker may run inside any allocation, ours included: an entry that is
  * being filled is on no list and nothing is kept across an allocation.
@@ -185,24 +185,29 @@ static int dev_read(struct bcache *c, uint32_t block, uint32_t n, uint8_t *buf)
 	return blkdev_read(c->dev, off, buf, len);
 }
 
-/* Blocks after `block` that are not here yet come along. Failing is fine:
- * the block alone is read next. */
-static void read_ahead(struct bcache *c, uint32_t block)
+/* The aligned run of blocks around `block` comes along: files run upwards,
+ * littlefs' list of directory blocks mostly downwards. What is here already
+ * stays. Failing is fine: the block alone is read next. */
+static void read_around(struct bcache *c, uint32_t block)
 {
 	uint32_t n_dev = (uint32_t)(c->dev->n_sectors * BLK_SECTOR / BCACHE_BLOCK);
-	uint32_t n = 0;
+	uint32_t first = ALIGN_DOWN(block, RA_BLOCKS), end = first + RA_BLOCKS;
 	struct entry *e;
 
-	while (n < RA_BLOCKS && block + n < n_dev && !*slot_of(c, block + n))
-		n++;
-	if (n < 2 || dev_read(c, block, n, c->ra) < 0)
+	if (end > n_dev)
+		end = n_dev;
+	while (first < block && *slot_of(c, first))
+		first++;
+	while (end > block + 1 && *slot_of(c, end - 1))
+		end--;
+	if (end < first + 2 || dev_read(c, first, end - first, c->ra) < 0)
 		return;
-	for (uint32_t i = 0; i < n; i++) {
-		e = entry_new(c);
+	for (uint32_t i = first; i < end; i++) {
+		e = *slot_of(c, i) ? NULL : entry_new(c);
 		if (!e)
-			return;
-		memcpy(e->data, c->ra + i * BCACHE_BLOCK, BCACHE_BLOCK);
-		entry_insert(c, e, block + i);
+			continue;
+		memcpy(e->data, c->ra + (i - first) * BCACHE_BLOCK, BCACHE_BLOCK);
+		entry_insert(c, e, i);
 	}
 }
 
@@ -262,10 +267,10 @@ int bcache_read(struct bcache *c, uint32_t block, uint32_t off, void *buf,
 		c->misses++;
 		c->last_miss = c->last = block;
 		if (c->ra && sequential) {
-			read_ahead(c, block);
+			read_around(c, block);
 			e = *slot_of(c, block);
 			if (e)
-				c->last_miss = block + RA_BLOCKS - 1;
+				c->last_miss = block | (RA_BLOCKS - 1);
 		}
 		if (!e)
 			return miss(c, block, off, buf, len);
