@@ -216,7 +216,7 @@ def glint_command(options, event_idx="on", net=True):
         "-device", f"virtio-serial-{bus}", "-device", "virtconsole,chardev=c",
         "-chardev", "stdio,id=c,signal=off", "-device", f"virtio-rng-{bus}"]
     if options.volume:
-        command += ["-drive", f"file={options.volume},if=none,id=d,format=raw,snapshot=on",
+        command += ["-drive", f"file={options.volume},if=none,id=d,format=raw,readonly=on",
                     "-device", f"virtio-blk-{bus},drive=d,serial=site"]
     if options.module:
         command += ["-initrd", options.module]
