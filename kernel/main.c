@@ -51,7 +51,10 @@ static bool can_scan;			/* platform is up, devices not yet */
 static void boot_failed(const char *what, int err) NORETURN;
 static void boot_failed(const char *what, int err)
 {
-	log_err(LOG_KERNEL, "boot stops: %s (%d)", what, err);
+	if (err)
+		log_err(LOG_KERNEL, "boot stops: %s (error %d)", what, -err);
+	else
+		log_err(LOG_KERNEL, "boot stops: %s", what);
 	/* The only console may be a device: bring it up for the message. */
 	if (can_scan) {
 		can_scan = false;
