@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """httpd in the guest, on a real disk file: every behaviour test, and real trees
 (the Debian FAQ, the Python manual) byte for byte: by one client, after a
-reboot, by 50 clients at once, by ranges. Then 64 clients in 4 MiB."""
+reboot, by 50 clients at once, by ranges. Then 64 clients in 4 MiB. Through
+user networking, so limits on connections and times are not tested here: QEMU
+answers in the guest's place (tests/net/test_behaviour.py has them)."""
 import os, subprocess, sys, tempfile, time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "lib"), HERE]
@@ -22,12 +24,11 @@ def behaviour(tmp):
     site = f"{tmp}/site"
     testsite.make(site)
     volume(site, f"{tmp}/site.img")
-    with Guest("httpd", mem="32M", disks=[f"{tmp}/site.img"], ports=(80,), args="--header 6 --idle 6 --max-conns 60 --cache 64K --quiet") as g:
-        if not t.ok(bool(wait_http(g)), "httpd with small limits answers"):
+    with Guest("httpd", mem="32M", disks=[f"{tmp}/site.img"], ports=(80,), args="--idle 30 --header 30 --cache 64K --quiet") as g:
+        if not t.ok(bool(wait_http(g)), "httpd answers"):
             t.diag(g.text()[-1500:])
             return
-        r = subprocess.run([sys.executable, f"{HERE}/http_behaviour.py", f"http://127.0.0.1:{g.ports[80]}", "--root", site, "--scale", "1.5",
-                            "--header-timeout", "6", "--idle-timeout", "6", "--max-conns", "60"], capture_output=True, text=True, timeout=400)
+        r = subprocess.run([sys.executable, f"{HERE}/http_behaviour.py", f"http://127.0.0.1:{g.ports[80]}", "--root", site, "--scale", "1.5"], capture_output=True, text=True, timeout=400)
         for line in r.stdout.splitlines():
             if line.startswith(("ok", "not ok")):
                 t.ok(line.startswith("ok"), "guest: " + line.split(" - ", 1)[-1])
