@@ -149,7 +149,8 @@ static void rx(void *arg, struct net_rx_buf *chain, unsigned flags)
 	    chain->data[13] == (ETHTYPE_ARP & 0xff))
 		net_timers_note_arp();
 	left = ni->nd->ops->rx_free(ni->nd, &total);
-	if (left < total / 4 || copy) {
+	/* A third stays with the device, that the longest frame finds room. */
+	if (left < total / 3 || copy) {
 		p = rx_copy(chain, len);
 		ni->nd->ops->release(ni->nd, chain);
 		net_counters.rx_copied++;
