@@ -12,6 +12,8 @@
 
 #define DATAGRAMS_MAX 32	/* in one turn */
 
+static char datagram[65536];	/* any datagram goes back whole */
+
 /* Services that answer everything: answering them would never end. */
 static bool answers_everything(const struct sockaddr_storage *a)
 {
@@ -27,12 +29,12 @@ static void udp_event(struct watch *w, uint32_t events)
 	for (int i = 0; i < DATAGRAMS_MAX; i++) {
 		struct sockaddr_storage from = { 0 };
 		socklen_t len = sizeof(from);
-		ssize_t n = recvfrom(w->fd, echo_buffer, sizeof(echo_buffer), 0, (struct sockaddr *)&from, &len);
+		ssize_t n = recvfrom(w->fd, datagram, sizeof(datagram), 0, (struct sockaddr *)&from, &len);
 
 		if (n < 0)
 			return;
 		if (!answers_everything(&from) &&
-		    sendto(w->fd, echo_buffer, (size_t)n, 0, (struct sockaddr *)&from, len) < 0)
+		    sendto(w->fd, datagram, (size_t)n, 0, (struct sockaddr *)&from, len) < 0)
 			continue;	/* lost, as a datagram may be */
 	}
 }
