@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * virtio entropy device (Virtio 1.2 section 5.4): asked once at start and then
- * from time to time, never waited for. A hostile device can only fail to help:
- * what it sends is mixed in.
+ * virtio entropy device (Virtio 1.2 section 5.4): asked at start, and waited for
+ * some milliseconds if nothing else has seeded the generator; then asked from
+ * time to time. A hostile device can only fail to help: what it sends is mixed in.
  */
 #include <errno.h>
 
@@ -16,6 +16,7 @@
 #define SEED_LEN	64u
 #define BITS_PER_BYTE	4u	/* half of what it claims: 64 bytes seed us */
 #define RESEED_NS	(600 * NSEC_PER_SEC)
+#define SEED_WAIT_NS	(5 * NSEC_PER_MSEC)	/* jitter would take longer */
 
 struct vrng {
 	struct virtio_dev *vd;
@@ -52,6 +53,19 @@ static void answer(struct virtq *vq)
 	} while (virtq_arm(vq, 1));
 }
 
+/* The network stack's first act is to ask for random numbers. */
+static void wait_seed(struct vrng *r)
+{
+	nsec_t now = clock_now(), deadline = now + SEED_WAIT_NS;
+
+	answer(r->vd->vq[0]);		/* arms the event */
+	while (!entropy_seeded() && !r->vd->stopped && now < deadline) {
+		pv->wait(now + NSEC_PER_MSEC);
+		answer(r->vd->vq[0]);
+		now = clock_now();
+	}
+}
+
 static int vrng_probe(struct device *dev)
 {
 	struct virtio_dev *vd = virtio_of(dev);
@@ -79,8 +93,9 @@ static int vrng_probe(struct device *dev)
 		return err;		/* a few bytes stay set aside */
 	virtio_ready(vd);
 	ask(r);
-	answer(vd->vq[0]);		/* some answer at once; arms the event */
-	return 0;
+	wait_seed(r);
+	return vd->stopped || vd->vq[0]->broken ?
+	       virtio_give_up(vd, -EIO, NULL) : 0;
 }
 
 static void vrng_quiesce(struct device *dev)

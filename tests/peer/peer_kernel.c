@@ -363,6 +363,11 @@ void entropy_add(const void *data, size_t len, unsigned bits)
 	pk_entropy_bits += bits;
 }
 
+bool entropy_seeded(void)
+{
+	return pk_entropy_bits >= 256;
+}
+
 void entropy_bytes(void *out, size_t len)
 {
 	memset(out, 0x77, len);

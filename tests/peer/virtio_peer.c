@@ -123,8 +123,10 @@ static void raise_irq(struct vpeer *p, uint16_t vec, uint8_t isr)
 			event_set_pending(p->msix[4 * vec + 2] % EVENT_LINES);
 		return;
 	}
+	/* the line follows the register, and events follow the line's edges */
+	if (!p->isr)
+		event_set_pending(p->bus == VPEER_MMIO ? LINE_MMIO : LINE_INTX);
 	p->isr |= isr;
-	event_set_pending(p->bus == VPEER_MMIO ? LINE_MMIO : LINE_INTX);
 }
 
 void vpeer_irq(struct vpeer *p, unsigned q)
@@ -238,7 +240,7 @@ static uint32_t common_read(struct vpeer *p, unsigned off)
 	case COMMON(config_generation): return p->generation & 0xff;
 	case COMMON(queue_size): return q < VPEER_QUEUES ? p->queue_max : 0;
 	case COMMON(queue_msix_vector): return q < VPEER_QUEUES ? p->vec[q] : 0xffff;
-	case COMMON(queue_notify_off): return q;
+	case COMMON(queue_notify_off): return q + p->notify_off;
 	default: return 0;
 	}
 }

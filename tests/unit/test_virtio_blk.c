@@ -22,7 +22,7 @@
 static struct vpeer p;
 static uint8_t disk[DISK];
 static unsigned n_flushes, n_discards, n_done, max_segs_seen;
-static int status_to_give;		/* -1: do the work */
+static int status_to_give;		/* -1: as the work went; -2: writes none */
 static bool hold;			/* take nothing */
 static bool reorder;
 static uint64_t seen_sector[64];
@@ -83,8 +83,9 @@ static void work(struct vpeer *d, unsigned q)
 	while (!hold && n < 256 && ring_take(&d->ring[q], &c[n])) {
 		uint8_t s = serve(&c[n], &len[n]);
 
-		c[n].seg[c[n].n_out + c[n].n_in - 1].base[0] =
-			status_to_give >= 0 ? (uint8_t)status_to_give : s;
+		if (status_to_give != -2)
+			c[n].seg[c[n].n_out + c[n].n_in - 1].base[0] =
+				status_to_give >= 0 ? (uint8_t)status_to_give : s;
 		n++;
 	}
 	for (unsigned i = 0; i < n; i++) {
@@ -347,7 +348,7 @@ static void test_failures(enum vpeer_bus bus)
 			break;
 		default:		/* done, and no status written */
 			hold = false;
-			status_to_give = 0xff;
+			status_to_give = -2;
 			p.kicked[0] = true;
 		}
 		vpeer_run(&p);

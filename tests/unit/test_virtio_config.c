@@ -111,6 +111,13 @@ static void test_caps(void)
 	ok(pci_cap_next(&p.pci, &w, 0xff, 16) == 0, "all ones, as of a device that is gone");
 }
 
+/* A platform that maps whatever it is asked for. */
+static volatile void *map_all(const struct bus_pci *b, uint64_t paddr, size_t len)
+{
+	(void)b, (void)paddr, (void)len;
+	return config;
+}
+
 static void test_bars(void)
 {
 	struct pci_bars b = { 0 };
@@ -134,8 +141,16 @@ static void test_bars(void)
 	ok(!pci_map_bar(&p.pci, &b, 5, 0, 1), "a 64-bit BAR that has no second half");
 	vpeer_init(&p, VPEER_PCI_MSIX, VIRTIO_ID_RNG, 0);
 	b = (struct pci_bars){ 0 };
+	p.pci.map = map_all;
 	memset(p.cfg + 0x20, 0, 8);
 	ok(!pci_map_bar(&p.pci, &b, 4, 0, 1), "a BAR without address");
+	v = 0x1000;
+	memcpy(p.cfg + 0x20, &v, 4);
+	ok(!pci_map_bar(&p.pci, &b, 4, 0, 1), "a BAR that does not lie at a multiple of its size");
+	v = 0x10000;
+	memcpy(p.cfg + 0x20, &v, 4);
+	ok(pci_map_bar(&p.pci, &b, 4, 0, 1) != NULL, "and one that does");
+	ok(!pci_map_bar(&p.pci, &b, 4, 1, UINT64_MAX), "an endless range of it");
 }
 
 int main(void)

@@ -288,6 +288,15 @@ static void test_features(void)
 		ok(total * 2048 <= 700 * 4096 / 16 && total >= 16 &&
 		   !(p.accepted & VIRTIO_NET_F_GUEST_TSO4), "a small guest: %u buffers", total);
 	}
+	init(VPEER_MMIO, ALL);
+	pk_pages = 300;
+	attach();
+	{
+		unsigned total;
+
+		pk_net->ops->rx_free(pk_net, &total);
+		ok(total == 36, "a sixteenth of memory: %u buffers", total);
+	}
 	start(VPEER_MMIO, ALL | VIRTIO_NET_F_MTU);
 	ok(pk_net->mtu == 1400, "MTU of the device");
 	init(VPEER_MMIO, (ALL | VIRTIO_NET_F_MTU) & ~VIRTIO_NET_F_MRG_RXBUF);
@@ -398,6 +407,36 @@ static void test_tx_notified(enum vpeer_bus bus, uint64_t offers, bool at_once)
 	pk_net->ops->poll(pk_net);
 	ok(n_sent == 100000 && n_tx_done == 100000 && !pending_tx,
 	   "100000 frames by notifications alone: %u, at once %d", n_sent, at_once);
+}
+
+/* Half of the chains done may be little room: the event must be armed again. */
+static void test_tx_mixed(uint64_t offers)
+{
+	unsigned n = 0;
+
+	init(VPEER_MMIO, offers);
+	pk_pages = 32768;
+	attach();
+	while (transmit(60, 1, false, 0) == 0)
+		n++;
+	pending_tx = true;
+	pk_settle();
+	ok(n_sent == n && n_tx_ready == 1, "the driver kicks when the ring is full: %u", n_sent);
+	n_sent = n_tx_ready = 0;
+	tx_budget = 0;
+	for (n = 0; n < 10; n++)
+		(void)!transmit(60, 1, false, 0);
+	while (transmit(1800, 18, false, 0) == 0)
+		n++;
+	pending_tx = true;
+	tx_budget = n / 2;
+	p.kicked[TXQ] = true;
+	pk_settle();
+	ok(n_sent == n / 2 && n_tx_ready == 0, "half of %u chains is little room", n);
+	tx_budget = ~0u;
+	p.kicked[TXQ] = true;
+	pk_settle();
+	ok(n_sent == n && n_tx_ready == 1, "and the stack hears of the rest");
 }
 
 static void test_rx(enum vpeer_bus bus, uint64_t offers)
@@ -604,6 +643,7 @@ int main(void)
 	for (unsigned burst = 1; burst < 300; burst = burst * 3 + 1)
 		for (unsigned i = 0; i < 2; i++)
 			test_tx_full(VPEER_MMIO, offers[i], burst, burst & 2);
+	test_tx_mixed(ALL);
 	test_hostile_memory();
 	pk_reset();
 	return done_testing();

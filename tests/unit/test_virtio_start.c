@@ -47,6 +47,8 @@ static bool refused(void)
 
 static void test_honest(enum vpeer_bus bus)
 {
+	uint64_t before;
+
 	for (unsigned mode = 0; mode < 4; mode++) {
 		fresh(bus);
 		if (mode & 1)
@@ -61,6 +63,16 @@ static void test_honest(enum vpeer_bus bus)
 		ok(p.accepted == ((mode & 1 ? 0 : VIRTIO_F_EVENT_IDX) | VIRTIO_F_VERSION_1),
 		   "takes only the features that it knows");
 	}
+	fresh(bus);
+	p.deaf = true;
+	before = pk_now;
+	vpeer_plug(&p);
+	ok(pk_now - before < 10000000 && vpeer_child(&p)->state == DEV_LIVE,
+	   "a slow device does not hold up the start");
+	p.deaf = false;
+	p.kicked[0] = true;
+	pk_settle();
+	ok(pk_entropy_bits == 256, "and helps when it answers");
 	pk_now += 700ull * 1000000000;
 	pk_settle();
 	ok(pk_entropy_bits == 512, "seeds again after ten minutes");
@@ -286,6 +298,13 @@ static void test_pci(void)
 	fresh(VPEER_PCI_MSIX);
 	put32(0x7c, 1);
 	ok(refused() && pk_logged("does not take a queue"), "no room for a doorbell");
+	fresh(VPEER_PCI_MSIX);
+	p.cfg[0x80] = 1;		/* the multiplier */
+	p.notify_off = 1;
+	ok(refused() && pk_logged("does not take a queue"), "a doorbell at an odd address");
+	fresh(VPEER_PCI_MSIX);
+	p.notify_off = 0xffff;
+	ok(refused() && pk_logged("does not take a queue"), "a doorbell far away");
 	fresh(VPEER_PCI_MSIX);
 	p.cfg[0x72] = 19;
 	ok(refused_pci(), "notification capability too short");
