@@ -10,6 +10,7 @@
 #include "kernel/log.h"
 #include "kernel/panic.h"
 #include "lwip/init.h"
+#include "lwip/nd6.h"
 #include "net/pcbhash.h"
 
 void net_assert_failed(const char *file, int line)
@@ -27,6 +28,7 @@ int net_start(void)
 	net_config_init();
 	net_stats_init();
 	err = net_if_attach_all();
+	nd6_tmr();			/* the first router solicitation: now */
 	net_timers_update();
 	return err;
 }
