@@ -3,7 +3,7 @@
 # Host tests: each file names what it links in a head line ` * SOURCES: ...`
 # and further options in ` * FLAGS: ...`.
 
-T	   ?= *
+T	   ?= %
 HOST_CFLAGS := -std=gnu11 -g -Wall -Wextra -I. -Ilibc/test -D_GNU_SOURCE
 SAN	   := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 unit	   := $(wildcard tests/unit/test_*.c)
