@@ -32,7 +32,7 @@ struct vcon {
 	uint32_t head, posted, tail;	/* written, given to the device, taken */
 	uint64_t dropped;		/* bytes, not reported yet */
 	bool stuck;			/* does not move: do not wait again */
-	bool in_write, registered;
+	bool registered;
 	bool ended;			/* shut down: each write is waited for */
 };
 
@@ -155,17 +155,16 @@ static void vcon_write(struct console *con, const char *text, size_t len)
 {
 	struct vcon *c = container_of(con, struct vcon, con);
 
-	/* dev_fail() logs, and so comes back here from within */
-	if (c->vd->stopped || c->in_write)
+	/* A lie seen here ends in dev_fail(), which logs, which comes here again
+	 * from within: the queue is broken then, and takes nothing. */
+	if (c->vd->stopped || c->vd->vq[TXQ]->broken)
 		return;
-	c->in_write = true;
 	reclaim(c);
 	report_dropped(c);
 	put(c, text, len);
 	post(c);
 	if (c->ended)
 		drain(c);
-	c->in_write = false;
 }
 
 static void tx_event(struct virtq *vq)
@@ -183,7 +182,6 @@ static void vcon_panic_write(struct console *con, const char *text, size_t len)
 	struct vcon *c = container_of(con, struct vcon, con);
 
 	if (!virtio_has(c->vd, VIRTIO_CONSOLE_F_EMERG_WRITE)) {
-		c->in_write = false;
 		vcon_write(con, text, len);
 		if (!c->vd->stopped)
 			drain(c);

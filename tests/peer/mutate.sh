@@ -169,7 +169,6 @@ mutant con-bounded	$v/virtio_console.c '		if (clock_now() >= deadline)
 mutant con-stuck	$v/virtio_console.c '	c->stuck = true;' '' $con
 mutant con-dropped	$v/virtio_console.c '			c->dropped += len;' '' $con
 mutant con-backlog	$v/virtio_console.c 'while (c->posted != c->head && virtq_arm(vq, 1))' 'while (0)' $con
-mutant con-reentry	$v/virtio_console.c 'if (c->vd->stopped || c->in_write)' 'if (c->vd->stopped)' $con
 mutant con-emergency	$v/virtio_console.c 'if (vd->config_len < VIRTIO_CONSOLE_CFG_EMERG_WR + 4)' 'if (0)' $con
 
 echo "$caught caught, $survived survived, $stale stale"

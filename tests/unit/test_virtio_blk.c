@@ -62,6 +62,8 @@ static uint8_t serve(struct ring_chain *c, uint32_t *written)
 		struct virtio_blk_discard d;
 
 		memcpy(&d, c->seg[1].base, sizeof(d));
+		if (d.num_sectors > 100)	/* as configured */
+			return VIRTIO_BLK_S_IOERR;
 		memset(disk + d.sector * 512, 0, d.num_sectors * 512);
 		n_discards++;
 		return VIRTIO_BLK_S_OK;
