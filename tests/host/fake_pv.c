@@ -22,6 +22,7 @@
 #include "kernel/thread.h"
 
 #define EVENTS_MAX 64
+#define SKIPPED_MAX 65536
 #define CLOCK_START NSEC_PER_SEC
 
 struct boot_info fake_pv_boot_info;
@@ -246,6 +247,10 @@ int fake_pv_after_exit(void)
 {
 	if (thread_current() != exit_thread && __sanitizer_finish_switch_fiber)
 		__sanitizer_finish_switch_fiber(NULL, NULL, NULL);
+	/* The frames that the jump skipped left their marks below this one. */
+	if (__asan_unpoison_memory_region)
+		__asan_unpoison_memory_region((char *)__builtin_frame_address(0) -
+					      SKIPPED_MAX, SKIPPED_MAX);
 	return fake_pv_exit_status;
 }
 

@@ -192,7 +192,7 @@ static void test_segments(void)
 		{ buf, 512 }, { buf, 512 }, { buf, 512 }, { buf, 512 }, { buf, 512 } } })
 	   == -EINVAL, "too many segments");
 	ok(raw((struct blk_request){ .op = BLK_READ, .n_segs = 1,
-				     .seg = { { buf, 100 } } }) == -EINVAL, "odd length");
+				     .seg = { { buf, 700 } } }) == -EINVAL, "odd length");
 	ok(raw((struct blk_request){ .op = BLK_READ, .n_segs = 1,
 				     .seg = { { buf + 2, 512 } } }) == -EINVAL,
 	   "odd address");

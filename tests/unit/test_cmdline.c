@@ -77,6 +77,7 @@ static void test_words(void)
 	same("-- 'a\\b' \"a\\\"b\" \\'", "[a\\b][a\"b][']|");
 	same("-- a -- b", "[a][--][b]|");
 	same("'--' x", "|");
+	same("--x --- -- a", "[a]|");
 	same("env.HOME=/ env.X='1 2' -- env.Y=3", "[env.Y=3]|[HOME=/][X=1 2]");
 	same("env.NOVALUE", "|");
 	same("-- 'open", "error");

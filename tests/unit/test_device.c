@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "kernel/clock.h"
 #include "kernel/console.h"
@@ -107,13 +108,29 @@ static void sync_hook(void)
 	sched_yield_cpu();	/* blocks, as a sync does */
 }
 
+/* Runs in a forked child: a request is remembered for ever. */
+static void power_child(int requests, nsec_t end)
+{
+	int pid = fake_pv_fork(), status;
+
+	if (pid == 0) {
+		for (int i = 0; i < requests; i++)
+			power_request(POWER_OFF);
+		status = FAKE_PV_EXIT_OF(thread_sleep_until(NSEC_NEVER));
+		_exit(status || clock_now() != end);
+	}
+	ok(fake_pv_child_ok(pid), "%d requests: off at once", requests);
+}
+
 static void test_power(void)
 {
 	static struct power_hook h = { term_hook, NULL };
 	static struct power_exit_hook e = { sync_hook, NULL };
 	nsec_t start = clock_now();
 
+	power_child(1, start);
 	power_add_hook(&h);
+	power_child(2, start);
 	power_add_exit_hook(&e);
 	trail[0] = 0;
 	power_request(POWER_OFF);

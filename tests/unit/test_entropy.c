@@ -7,7 +7,6 @@
  * SOURCES: kernel/console.c kernel/trace.c kernel/panic.c kernel/backtrace.c
  * SOURCES: kernel/symbols.c kernel/watchdog.c kernel/cmdline.c
  * SOURCES: kernel/device.c kernel/lib/fmt.c kernel/arch/x86_64/switch.S
- * SOURCES: kernel/entropy.c
  */
 #include "tests/unit/tap.h"
 
@@ -15,7 +14,7 @@
 
 #include "kernel/arch/arch.h"
 #include "kernel/console.h"
-#include "kernel/entropy.h"
+#include "kernel/entropy.c"	/* to see the key */
 #include "tests/host/fake_pv.h"
 
 static bool have_hardware;
@@ -28,7 +27,7 @@ bool arch_hw_random(uint64_t *out)
 
 static void test_vector(void)
 {
-	uint32_t key[8], out[16];
+	uint32_t k[8], out[16];
 	static const uint32_t nonce[3] = { 0x09000000, 0x4a000000, 0 };
 	static const uint32_t want[16] = {	/* RFC 8439, 2.3.2 */
 		0xe4e7f110, 0x15593bd1, 0x1fdd0f50, 0xc47120a3,
@@ -38,8 +37,8 @@ static void test_vector(void)
 	};
 
 	for (unsigned i = 0; i < 32; i++)
-		((uint8_t *)key)[i] = (uint8_t)i;
-	entropy_chacha20_block(key, 1, nonce, out);
+		((uint8_t *)k)[i] = (uint8_t)i;
+	entropy_chacha20_block(k, 1, nonce, out);
 	ok(!memcmp(out, want, sizeof(want)), "RFC 8439 section 2.3.2");
 }
 
@@ -47,6 +46,7 @@ static void test_seeding(void)
 {
 	uint8_t seed[100], a[200], b[200];
 	unsigned bits = 0;
+	uint32_t old[KEY_WORDS];
 
 	memset(seed, 7, sizeof(seed));
 	ok(!entropy_seeded(), "not seeded at first");
@@ -64,6 +64,9 @@ static void test_seeding(void)
 	for (int i = 0; i < 200; i++)
 		bits += (unsigned)__builtin_popcount(a[i]);
 	ok(bits > 700 && bits < 900, "bits are about even: %u of 1600", bits);
+	memcpy(old, key, sizeof(key));
+	entropy_bytes(a, 1);
+	ok(memcmp(old, key, sizeof(key)), "the key is replaced after each output");
 	entropy_bytes(a, 0);
 	entropy_bytes(a, 1);
 	ok(entropy_u64() != entropy_u64(), "u64");

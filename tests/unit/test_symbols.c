@@ -17,6 +17,7 @@ static void test_by_hand(void)
 	/* foo_a at 0x10, foo_bc at 0x90, x at 0x4090 */
 	static const uint8_t t[] = "\x10\x00" "foo_a\0" "\x80\x01\x04" "bc\0"
 				   "\x80\x80\x01\x00" "x";
+	uint8_t big[200];
 	struct symbol s;
 
 	ok(!symbols_lookup(t, sizeof(t), 0xf, &s), "before the first");
@@ -29,6 +30,13 @@ static void test_by_hand(void)
 	ok(symbols_lookup(t, sizeof(t), 0x99999, &s) && !strcmp(s.name, "x") &&
 	   s.start == 0x4090, "the last symbol reaches to the end");
 	ok(!symbols_lookup(t, 0, 5, &s), "no table");
+	ok(!symbols_lookup((const uint8_t *)"\1\5x", 4, 9, &s),
+	   "more shared than there is");
+	memset(big, 'a', sizeof(big));
+	big[0] = 1;
+	big[1] = 0;
+	big[sizeof(big) - 1] = 0;
+	ok(!symbols_lookup(big, sizeof(big), 9, &s), "too long a name");
 }
 
 /* Random and cut tables, in memory of exactly their size for ASan. */
