@@ -187,7 +187,8 @@ static int parse_word(const struct cmdline_option *o, size_t at)
 
 	if (!value)
 		return 0;
-	words[at] = KNOWN;
+	if (at < kernel_end)
+		words[at] = KNOWN;
 	err = o->parse(value, index);
 	if (err)
 		log_err(LOG_KERNEL, "command line: `%s`: wrong value; %s takes %s",
@@ -199,7 +200,9 @@ int cmdline_parse_options(void)
 {
 	const struct cmdline_option *o;
 
-	for (size_t at = 0; at < kernel_end; at = next_word(at)) {
+	for (size_t at = 0; at < words_end; at = next_word(at)) {
+		if (at >= kernel_end && words[at] != TAKEN)
+			continue;
 		for (o = __cmdline_options_start; o < __cmdline_options_end; o++) {
 			int err = parse_word(o, at);
 

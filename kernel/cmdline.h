@@ -46,6 +46,6 @@ char **cmdline_envp(void);
 void cmdline_warn_unknown(void);
 
 /* Some hypervisors append keys of theirs to the whole text, and so behind the
- * application's arguments: words `key=...` at the very end go to cmdline_next()
- * instead. From pv->init or pv->scan. */
+ * application's arguments: words `key=...` at the very end become the kernel's,
+ * for cmdline_next() and the options. From pv->init. */
 void cmdline_take_appended(const char *key);
