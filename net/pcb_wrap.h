@@ -29,6 +29,12 @@ u32_t net_tcp_sndbuf(void);
 #define TCP_WND_MAX(p) ((tcpwnd_size_t)(((p)->flags & TF_WND_SCALE) ? \
 			pcbhash_window(p) : TCPWND16(pcbhash_window(p))))
 
+/* TIME-WAIT is short, but lwIP takes the same time for LAST-ACK, silently
+ * dropping what a slow peer has not taken: there it is the standard's. */
+enum { TIME_WAIT_MSL = TCP_MSL };
+#undef TCP_MSL
+#define TCP_MSL		(pcb->state == LAST_ACK ? 60000u : (u32_t)TIME_WAIT_MSL)
+
 #undef TCP_REG
 #undef TCP_RMV
 #define TCP_RMV(list, pcb) pcbhash_remove((list), (pcb))

@@ -3,8 +3,8 @@
  * TCP sockets: from socket() to close(). See sock_tcp.h for the states.
  *
  * Closing: unread data or linger 0 send a RST, as Linux does; else what is
- * queued and the FIN are left to lwIP, which gives up after its retries. While
- * memory is short, a closed connection with unsent data is reset instead.
+ * queued and the FIN are left to lwIP, which gives up when the peer is silent.
+ * While memory is short, closed connections with unsent data are reset.
  */
 #include "net/sock_tcp.h"
 
@@ -476,8 +476,15 @@ static void close_open(struct tcp_sock *t)
 	t->shut_wr = true;
 	if (t->s.linger > 0 && !event_running())
 		linger(t);
-	if (t->pcb)
-		tcp_shutdown(disown(t), 1, 0);
+	if (!t->pcb)
+		return;
+	if (t->pcb->unsent)
+		sock_tcp_watch_orphans();
+	/* RXCLOSED stops lwIP's activity clock, by which LAST-ACK ends: a slow
+	 * reader would lose the rest. After the peer's FIN nothing can come. */
+	pcb = disown(t);
+	if (!t->fin_rcvd)
+		tcp_shutdown(pcb, 1, 0);
 }
 
 static void tcp_sock_release(struct sock *s)

@@ -61,3 +61,5 @@ unsigned sock_tcp_poll(struct sock *s);
 void sock_tcp_attach(struct tcp_sock *t);	/* callbacks for data */
 void sock_tcp_purge(struct tcp_sock *t);	/* what was not read */
 void sock_tcp_not_starved(struct tcp_sock *t);
+/* A connection was closed with data unsent: from now on it is looked after. */
+void sock_tcp_watch_orphans(void);

@@ -20,6 +20,7 @@
 #define PACK_BELOW	512u		/* bytes of a segment worth packing */
 #define PACK_BUF	2000u		/* bytes of a buffer that packs them */
 #define RETRY_NS	(50 * NSEC_PER_MSEC)	/* look for memory so often */
+#define ORPHANS_NS	NSEC_PER_SEC	/* look after closed connections */
 #define REAP_SCAN	512		/* PCBs looked at for one to give up */
 
 /* ---- waiting for memory ---- */
@@ -32,9 +33,9 @@ static bool is_starved(const struct tcp_sock *t)
 	return t->state == ST_OPEN && !t->listener && !list_empty(&t->queue);
 }
 
-static void arm_retry(void)
+static void arm_retry(nsec_t in)
 {
-	if (timer_set(&starved_timer, clock_now() + RETRY_NS))
+	if (timer_set(&starved_timer, clock_now() + in))
 		log_err(LOG_NET, "no memory for the timer of starved sockets");
 }
 
@@ -44,8 +45,7 @@ static void starve(struct tcp_sock *t)
 	if (is_starved(t))
 		return;
 	list_push(&starved, &t->queue);
-	if (!timer_armed(&starved_timer))
-		arm_retry();
+	arm_retry(RETRY_NS);
 }
 
 void sock_tcp_not_starved(struct tcp_sock *t)
@@ -54,19 +54,26 @@ void sock_tcp_not_starved(struct tcp_sock *t)
 		list_del(&t->queue);
 }
 
-/* Closed connections whose peer does not take the rest give way first. */
-static void reap_orphan(void)
+/* Closed connections whose peer does not take the rest give way first: one at
+ * a time, an old one. Whether there are any such. */
+static bool reap_orphan(void)
 {
-	struct tcp_pcb *p = tcp_active_pcbs;
+	struct tcp_pcb *p = tcp_active_pcbs, *victim = NULL;
 
-	for (int i = 0; p && i < REAP_SCAN; p = p->next, i++) {
-		if (p->callback_arg || !p->unsent ||
-		    (p->state != FIN_WAIT_1 && p->state != CLOSING &&
-		     p->state != LAST_ACK))
-			continue;
-		tcp_abort(p);
-		return;
-	}
+	for (int i = 0; p && i < REAP_SCAN; p = p->next, i++)
+		if (!p->callback_arg && p->unsent &&
+		    (p->state == FIN_WAIT_1 || p->state == CLOSING ||
+		     p->state == LAST_ACK))
+			victim = p;
+	if (victim && net_mem_pressure() == NET_MEM_HIGH)
+		tcp_abort(victim);
+	return victim != NULL;
+}
+
+void sock_tcp_watch_orphans(void)
+{
+	if (!timer_armed(&starved_timer))
+		arm_retry(ORPHANS_NS);
 }
 
 static bool memory_is_back(void)
@@ -78,10 +85,9 @@ static bool memory_is_back(void)
 static void starved_retry(void *arg)
 {
 	struct list now = LIST_INIT(now), *l;
+	bool orphans = reap_orphan();
 
 	(void)arg;
-	if (net_mem_pressure() == NET_MEM_HIGH)
-		reap_orphan();
 	while ((l = list_pop(&starved)) != NULL)
 		list_push(&now, l);
 	while ((l = list_pop(&now)) != NULL) {
@@ -95,7 +101,10 @@ static void starved_retry(void *arg)
 		sock_event(&t->s, FILE_OUT);
 	}
 	if (!list_empty(&starved))
-		arm_retry();
+		arm_retry(RETRY_NS);
+	else if (orphans)
+		arm_retry(net_mem_pressure() == NET_MEM_HIGH ? RETRY_NS :
+			  ORPHANS_NS);
 }
 
 /* ---- room to send ---- */

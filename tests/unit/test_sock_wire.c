@@ -300,6 +300,93 @@ static void test_close(void)
 	file_put(l);
 }
 
+static void *hog[4096];
+static int n_hog;
+
+static void fill(void)
+{
+	while (n_hog < 4096 && (hog[n_hog] = net_mem_alloc(65536)) != NULL)
+		n_hog++;
+	while (n_hog < 4096 && (hog[n_hog] = net_mem_alloc(1000)) != NULL)
+		n_hog++;
+}
+
+static void unfill(void)
+{
+	while (n_hog > 0)
+		net_mem_free(hog[--n_hog]);
+}
+
+/* A slow reader gets all of it, after we have closed: in LAST-ACK too. */
+static void test_slow_reader(void)
+{
+	struct file *l = listener("0.0.0.0", 80, 5), *c;
+	struct peer_tcp t;
+
+	for (int fin_first = 0; fin_first < 2; fin_first++) {
+		size_t sent = 0;
+		long n;
+
+		c = from_peer(l, &t, false);
+		c->nonblock = true;
+		t.wnd = 0;
+		sendp(&t, fin_first ? TCPF_FIN : 0, "x", 1);
+		get(c, inbuf, 1);
+		while ((n = put(c, pattern + sent, 20000)) > 0)
+			sent += (size_t)n;
+		file_put(c);
+		for (int i = 0; i < 500 && !t.got_rst && t.in_len < sent; i++) {
+			t.wnd = i % 5 == 4 ? 1000 : 0;	/* every 25 s */
+			peer_tcp_raw(&peer0, &t, TCPF_ACK, t.snd, t.rcv, NULL, 0, false);
+			socks_run(50);
+			t.wnd = 0;
+			socks_run(4950);
+		}
+		t.wnd = 65535;
+		peer_tcp_raw(&peer0, &t, TCPF_ACK, t.snd, t.rcv, NULL, 0, false);
+		socks_run(5000);
+		ok(t.in_len == sent && t.got_fin && !t.got_rst &&
+		   !memcmp(t.in, pattern, sent), "a slow reader has all after %s: %u of %zu",
+		   fin_first ? "its FIN and ours" : "our FIN", t.in_len, sent);
+		rst(&t);
+		peer_tcp_forget(&peer0, &t);
+	}
+	file_put(l);
+}
+
+/* Closed, and the peer keeps the window shut: given up when memory is short. */
+static void test_orphans(void)
+{
+	struct file *l = listener("0.0.0.0", 80, 50), *c;
+	struct peer_tcp t[20];
+	int resets = 0;
+
+	for (int i = 0; i < 20; i++) {
+		c = from_peer(l, &t[i], false);
+		c->nonblock = true;
+		t[i].wnd = 0;
+		sendp(&t[i], TCPF_FIN, "x", 1);
+		get(c, inbuf, 1);
+		put(c, pattern, 20000);
+		file_put(c);
+	}
+	socks_run(600000);
+	for (int i = 0; i < 20; i++)
+		resets += t[i].got_rst;
+	ok(resets == 0 && net_mem_used() > 300000, "they wait: %zu bytes", net_mem_used());
+	fill();
+	socks_run(20000);
+	for (int i = 0; i < 20; i++)
+		resets += t[i].got_rst;
+	unfill();
+	ok(resets > 0, "not while memory is short: %d reset", resets);
+	for (int i = 0; i < 20; i++) {
+		rst(&t[i]);
+		peer_tcp_forget(&peer0, &t[i]);
+	}
+	file_put(l);
+}
+
 static void test_window(void)
 {
 	struct file *l = listener("0.0.0.0", 80, 5), *c, *ep;
@@ -409,23 +496,6 @@ static void test_long_backlog(void)
 }
 
 /* ---- memory ---- */
-static void *hog[4096];
-static int n_hog;
-
-static void fill(void)
-{
-	while (n_hog < 4096 && (hog[n_hog] = net_mem_alloc(65536)) != NULL)
-		n_hog++;
-	while (n_hog < 4096 && (hog[n_hog] = net_mem_alloc(1000)) != NULL)
-		n_hog++;
-}
-
-static void unfill(void)
-{
-	while (n_hog > 0)
-		net_mem_free(hog[--n_hog]);
-}
-
 static void test_memory(void)
 {
 	struct file *l = listener("0.0.0.0", 80, 5), *c, *ep;
@@ -666,7 +736,8 @@ int main(void)
 {
 	static const struct { const char *name; void (*fn)(void); } tests[] = {
 		{ "connect", test_connect }, { "reset", test_reset },
-		{ "close", test_close }, { "window", test_window },
+		{ "close", test_close }, { "slow reader", test_slow_reader }, { "orphans", test_orphans },
+		{ "window", test_window },
 		{ "backlog", test_backlog }, { "long backlog", test_long_backlog },
 		{ "memory", test_memory }, { "fault", test_fault },
 		{ "keepalive", test_keepalive }, { "timeout", test_timeout },
