@@ -16,7 +16,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
 
-enum mark { FRESH = 1, KNOWN, TAKEN };	/* the byte before a word */
+enum mark { FRESH = 1, KNOWN };	/* the byte before a word */
 
 extern const struct cmdline_option __cmdline_options_start[];
 extern const struct cmdline_option __cmdline_options_end[];
@@ -113,17 +113,15 @@ static int build_vectors(void)
 	for (at = 0; at < kernel_end; at = next_word(at))
 		n_env += is_env(words + at + 1);
 	for (at = kernel_end; at < words_end; at = next_word(at))
-		n_args += words[at] != TAKEN;
+		n_args++;
 	vectors = heap_alloc(HEAP_KERNEL, (n_args + n_env + 2) * sizeof(*vectors));
 	if (!vectors)
 		return -ENOMEM;
 	argc_ = (int)n_args;
 	p = vectors;
 	*p++ = no_vectors[0];
-	for (at = kernel_end; at < words_end; at = next_word(at)) {
-		if (words[at] != TAKEN)
-			*p++ = words + at + 1;
-	}
+	for (at = kernel_end; at < words_end; at = next_word(at))
+		*p++ = words + at + 1;
 	*p++ = NULL;
 	for (at = 0; at < kernel_end; at = next_word(at)) {
 		if (is_env(words + at + 1)) {
@@ -187,8 +185,7 @@ static int parse_word(const struct cmdline_option *o, size_t at)
 
 	if (!value)
 		return 0;
-	if (at < kernel_end)
-		words[at] = KNOWN;
+	words[at] = KNOWN;
 	err = o->parse(value, index);
 	if (err)
 		log_err(LOG_KERNEL, "command line: `%s`: wrong value; %s takes %s",
@@ -200,9 +197,7 @@ int cmdline_parse_options(void)
 {
 	const struct cmdline_option *o;
 
-	for (size_t at = 0; at < words_end; at = next_word(at)) {
-		if (at >= kernel_end && words[at] != TAKEN)
-			continue;
+	for (size_t at = 0; at < kernel_end; at = next_word(at)) {
 		for (o = __cmdline_options_start; o < __cmdline_options_end; o++) {
 			int err = parse_word(o, at);
 
@@ -224,16 +219,15 @@ void cmdline_warn_unknown(void)
 
 const char *cmdline_next(const char *key, size_t *pos)
 {
-	while (*pos < words_end) {
+	while (*pos < kernel_end) {
 		size_t at = *pos;
 		unsigned index;
 		const char *value = match(words + at + 1, key, &index);
 
 		*pos = next_word(at);
-		if (!value || (at >= kernel_end && words[at] != TAKEN))
+		if (!value)
 			continue;
-		if (at < kernel_end)
-			words[at] = KNOWN;
+		words[at] = KNOWN;
 		return value;
 	}
 	return NULL;
@@ -246,24 +240,7 @@ const char *cmdline_get(const char *key)
 	return cmdline_next(key, &pos);
 }
 
-void cmdline_take_appended(const char *key)
-{
-	size_t first = words_end, at;
-	unsigned index;
-
-	/* The longest tail that consists of such words only. */
-	for (at = kernel_end; at < words_end; at = next_word(at)) {
-		if (!match(words + at + 1, key, &index))
-			first = words_end;
-		else if (first == words_end)
-			first = at;
-	}
-	for (at = first; at < words_end; at = next_word(at))
-		words[at] = TAKEN;
-}
-
-/* The vectors are made when first asked for: only then is it known which words
- * the platform took. */
+/* Made when first asked for: cmdline_init runs before there is a platform. */
 static char **get_vectors(void)
 {
 	if (!vectors && build_vectors()) {

@@ -44,8 +44,3 @@ char **cmdline_envp(void);
 
 /* Warns of every key that no option has and nobody asked for. Before main(). */
 void cmdline_warn_unknown(void);
-
-/* Some hypervisors append keys of theirs to the whole text, and so behind the
- * application's arguments: words `key=...` at the very end become the kernel's,
- * for cmdline_next() and the options. From pv->init. */
-void cmdline_take_appended(const char *key);

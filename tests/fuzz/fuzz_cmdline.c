@@ -48,7 +48,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		return 0;
 	if (cmdline_parse_options() == 0)
 		cmdline_warn_unknown();
-	cmdline_take_appended("v.d");
 	check(len);
 	return 0;
 }

@@ -140,28 +140,6 @@ static void test_length(void)
 	   "as many words as fit: %d", cmdline_argc());
 }
 
-static void test_appended(void)
-{
-	size_t pos = 0;
-
-	ok(!cmdline_init("vm.dev=0 -- a vm.dev=1 b vm.dev=2 vm.dev=3"), "init");
-	cmdline_take_appended("vm.dev");
-	ok(!strcmp(cmdline_next("vm.dev", &pos), "0") &&
-	   !strcmp(cmdline_next("vm.dev", &pos), "2") &&
-	   !strcmp(cmdline_next("vm.dev", &pos), "3") &&
-	   !cmdline_next("vm.dev", &pos), "words appended by the hypervisor");
-	ok(cmdline_argc() == 4 && !strcmp(cmdline_argv()[2], "vm.dev=1") &&
-	   !strcmp(cmdline_argv()[3], "b"), "only those at the very end");
-	ok(!cmdline_init("ip=1 -- ip=2 ip=3 x ip=4"), "init");
-	cmdline_take_appended("ip");
-	seen[0] = 0;
-	ok(!cmdline_parse_options() && !strcmp(seen, "0:1;0:4;") &&
-	   cmdline_argc() == 4, "options see them too: %s", seen);
-	ok(!cmdline_init("-- vm.dev=1"), "init");
-	cmdline_take_appended("vm.dev");
-	ok(cmdline_argc() == 1 && cmdline_get("vm.dev"), "with nothing else there");
-}
-
 int main(void)
 {
 	fake_pv_init(4u << 20);
@@ -170,6 +148,5 @@ int main(void)
 	test_options();
 	test_unknown();
 	test_length();
-	test_appended();
 	return done_testing();
 }
