@@ -5,6 +5,7 @@
 #include "tests/host/socks.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "kernel/cmdline.h"
@@ -94,7 +95,9 @@ void socks_mark(void)
 	mark_used = net_mem_used();
 }
 
-void socks_check(const char *test)
+char socks_report[200];
+
+bool socks_clean(void)
 {
 	struct heap_stats n, k;
 
@@ -103,15 +106,15 @@ void socks_check(const char *test)
 	socks_run(3000);
 	heap_stats(HEAP_NET, &n);
 	heap_stats(HEAP_KERNEL, &k);
-	ok(n.live_blocks == mark_net.live_blocks && net_mem_used() == mark_used &&
-	   k.live_blocks == mark_kernel.live_blocks && pcbhash_count() == 0 &&
-	   wire0.rx_lent == 0 && peer0.bad_checksums == 0,
-	   "%s: nothing left (net %+lld blocks %+lld bytes, kernel %+lld blocks, "
-	   "%zu PCBs, %u buffers, %u bad sums)", test,
-	   (long long)(n.live_blocks - mark_net.live_blocks),
-	   (long long)(net_mem_used() - mark_used),
-	   (long long)(k.live_blocks - mark_kernel.live_blocks),
-	   pcbhash_count(), wire0.rx_lent, peer0.bad_checksums);
+	snprintf(socks_report, sizeof(socks_report), "net %+lld blocks %+lld bytes, "
+		 "kernel %+lld blocks, %zu PCBs, %u buffers, %u bad sums",
+		 (long long)(n.live_blocks - mark_net.live_blocks),
+		 (long long)(net_mem_used() - mark_used),
+		 (long long)(k.live_blocks - mark_kernel.live_blocks),
+		 pcbhash_count(), wire0.rx_lent, peer0.bad_checksums);
+	return n.live_blocks == mark_net.live_blocks && net_mem_used() == mark_used &&
+	       k.live_blocks == mark_kernel.live_blocks && pcbhash_count() == 0 &&
+	       wire0.rx_lent == 0 && peer0.bad_checksums == 0;
 }
 
 /* ---- short names ---- */

@@ -19,7 +19,6 @@
 #include "tests/host/fake_heap.h"
 #include "tests/host/fake_pv.h"
 #include "tests/host/peer.h"
-#include "tests/unit/tap.h"
 
 extern struct wire wire0;
 extern struct peer peer0;
@@ -34,9 +33,11 @@ void socks_turn(nsec_t deadline);
 /* The peer says "hi" on `t` in the next pv->wait, once, and nothing else. */
 void socks_say_hi(struct peer_tcp *t);
 
-/* Remembers, compares; waits out TIME-WAIT. Reports by ok(). */
+/* Remembers; waits out TIME-WAIT and compares: whether nothing is left. What
+ * was counted is then in socks_report. */
 void socks_mark(void);
-void socks_check(const char *test);
+bool socks_clean(void);
+extern char socks_report[200];
 
 struct sock_addr at(const char *text, uint16_t port);	/* "::1", "10.0.0.1" */
 struct file *tcp4(void), *tcp6(void), *udp4(void), *udp6(void);

@@ -22,6 +22,7 @@
 #include "lwip/tcp.h"
 #include "net/net_impl.h"
 #include "tests/host/socks.h"
+#include "tests/unit/tap.h"
 
 static uint8_t pattern[1 << 20], inbuf[1 << 20];
 static uint16_t next_port = 2000;
@@ -753,7 +754,7 @@ int main(void)
 		socks_mark();
 		printf("# %s\n", tests[i].name);
 		tests[i].fn();
-		socks_check(tests[i].name);
+		ok(socks_clean(), "%s: nothing left (%s)", tests[i].name, socks_report);
 	}
 	return done_testing();
 }
