@@ -27,9 +27,10 @@ void poll_watch_del(struct poll_watch *w);
 
 unsigned file_poll(struct file *f);	/* bits that hold now */
 
-/* Hears the devices without sleeping: lines become pending only inside
- * pv->wait. For calls that may return without ever blocking, so that a program
- * that always finds work does not starve devices and timers. Thread context. */
+/* Hears the devices without sleeping (lines become pending only inside
+ * pv->wait) and lets other threads run. For calls that may return without ever
+ * blocking: a program that always finds work must not starve devices, timers
+ * and the rest. May switch. */
 void poll_service_devices(void);
 
 struct poll_entry {
