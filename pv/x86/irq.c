@@ -38,7 +38,8 @@ void irq_set_trigger(unsigned line, bool level, bool active_low)
 {
 	if (line >= IRQ_GSI_LINES)
 		return;
-	flags[line] = (uint8_t)((flags[line] & LINE_ON) |
+	/* Devices may share the line: what it is in the middle of stays. */
+	flags[line] = (uint8_t)((flags[line] & (LINE_ON | LINE_HELD)) |
 				(level ? LINE_LEVEL : 0) |
 				(active_low ? LINE_LOW : 0));
 }
