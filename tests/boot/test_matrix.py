@@ -3,7 +3,7 @@
 """The boot matrix: every way of entry, judged by output, exit status and, for
 httpd, by what two clients get. Then the power button, memory sizes, consoles,
 disks that are missing, blank, corrupt or full, and wrong command lines."""
-import concurrent.futures, os, re, subprocess, sys, tempfile
+import concurrent.futures, os, re, shutil, subprocess, sys, tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from vm import ROOT, Guest, Tap, build, http_get, wait_http
 
@@ -70,6 +70,10 @@ def served(d, img, tar):
         fine = first and first[0] == 200 and g.wait_for(r"net1: .*10\.0\.3\.15", 5)
         if not t.ok(bool(fine), "httpd: q35: two network devices, both configured"):
             t.diag(g.text()[-1500:])
+    intx = [w for d in ("blk", "net", "rng", "serial") for w in ("-global", f"virtio-{d}-pci.vectors=0")]
+    with Guest("httpd", way="q35", mem="32M", disks=[img, img + ".2"], ports=(80,), extra=intx) as g:
+        first = wait_http(g)
+        t.ok(bool(first and first[0] == 200 and same_tree(g, d, 2)), "httpd: q35: devices on shared INTx lines, no MSI")
     with Guest("httpd", way="microvm", mem="32M", disks=[img], ports=(80,), kargs="ip=dhcp") as g:
         first = wait_http(g)
         t.ok(bool(first and first[0] == 200), "httpd: microvm: address by DHCP")
@@ -135,6 +139,7 @@ def main():
     with tempfile.TemporaryDirectory() as tmp:
         make_tree(f"{tmp}/site")
         subprocess.run([MKVOL, "volume", "-o", f"{tmp}/site.img", f"{tmp}/site"], check=True, stdout=subprocess.DEVNULL)
+        shutil.copy(f"{tmp}/site.img", f"{tmp}/site.img.2")
         subprocess.run([MKVOL, "archive", "-o", f"{tmp}/site.tar", f"{tmp}/site"], check=True, stdout=subprocess.DEVNULL)
         entries()
         served(f"{tmp}/site", f"{tmp}/site.img", f"{tmp}/site.tar")
