@@ -17,7 +17,7 @@
 #include "lwip/priv/tcp_priv.h"
 #include "net/pcbhash.h"
 
-#define LWIP_BACKLOG_MAX 255		/* lwIP counts in 8 bits */
+#define LWIP_BACKLOG_MAX 255		/* ours is in net/pcbhash.h */
 #define BACKLOG_MAX	4096		/* Linux' somaxconn */
 
 /* 10,000 connections are 2.5 MB. */
@@ -189,9 +189,16 @@ static int tcp_sock_bind(struct sock *s, const ip_addr_t *ip, uint16_t port)
 }
 
 /* ---- listen, accept ---- */
+static void listener_queued(struct tcp_sock *l, int by)
+{
+	l->queued = (uint16_t)(l->queued + by);
+	if (l->pcb)
+		pcbhash_pending_add((struct tcp_pcb_listen *)l->pcb, by);
+}
+
 static void free_child(struct tcp_sock *c)
 {
-	c->listener->queued--;
+	listener_queued(c->listener, -1);
 	list_del(&c->queue);
 	c->listener = NULL;
 	sock_tcp_purge(c);
@@ -207,16 +214,12 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 	c = tcp_sock_alloc(l->s.ipv6);
 	if (!c)
 		return ERR_MEM;		/* lwIP resets the connection */
-	/* Those count against the limit for new SYNs until accepted; a longer
-	 * backlog than lwIP can count leaves the first ones out. */
-	if (l->queued + LWIP_BACKLOG_MAX >= l->backlog)
-		tcp_backlog_delayed(pcb);
 	inherit(&c->s, &l->s);
 	c->state = ST_OPEN;
 	c->listener = l;
 	adopt(c, pcb);
 	list_push(&l->queue, &c->queue);
-	l->queued++;
+	listener_queued(l, 1);
 	sock_event(&l->s, FILE_IN);
 	return ERR_OK;
 }
@@ -226,13 +229,11 @@ static int tcp_sock_listen(struct sock *s, int backlog)
 	struct tcp_sock *t = tcp_sock_of(s);
 	struct tcp_pcb *pcb;
 	int n = backlog < 1 ? 1 : backlog > BACKLOG_MAX ? BACKLOG_MAX : backlog;
-	u8_t lwip_n = (u8_t)(n < LWIP_BACKLOG_MAX ? n : LWIP_BACKLOG_MAX);
 	err_t e;
 	int err;
 
-	t->backlog = (uint16_t)n;
 	if (t->state == ST_LISTENING) {
-		tcp_backlog_set(t->pcb, lwip_n);
+		pcbhash_set_backlog((struct tcp_pcb_listen *)t->pcb, (unsigned)n);
 		return 0;
 	}
 	if (t->state != ST_NEW)
@@ -245,11 +246,12 @@ static int tcp_sock_listen(struct sock *s, int backlog)
 	}
 	if (err)
 		return err;
-	pcb = tcp_listen_with_backlog_and_err(t->pcb, lwip_n, &e);
+	pcb = tcp_listen_with_backlog_and_err(t->pcb, LWIP_BACKLOG_MAX, &e);
 	if (!pcb)
 		return net_errno(e);
 	t->pcb = pcb;
 	t->state = ST_LISTENING;
+	pcbhash_set_backlog((struct tcp_pcb_listen *)pcb, (unsigned)n);
 	tcp_accept(pcb, on_accept);
 	return 0;
 }
@@ -272,8 +274,7 @@ static int tcp_sock_accept(struct sock *s, struct file **out,
 	l = list_pop(&t->queue);
 	c = container_of(l, struct tcp_sock, queue);
 	c->listener = NULL;
-	t->queued--;
-	tcp_backlog_accepted(c->pcb);
+	listener_queued(t, -1);
 	sock_addr_from_ip(&c->s, peer, &c->pcb->remote_ip, c->pcb->remote_port);
 	*out = &c->s.file;
 	return 0;
@@ -422,8 +423,6 @@ static int tcp_sock_shutdown(struct sock *s, bool rd, bool wr)
 			tcp_shutdown(t->pcb, 0, 1);
 		}
 		t->shut_rd |= rd;
-		if (t->shut_wr && t->fin_rcvd)
-			sock_tcp_detach(t);
 		break;
 	}
 	sock_event(s, (rd ? FILE_IN | FILE_RDHUP : 0) | (wr ? FILE_OUT : 0) |

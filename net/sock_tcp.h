@@ -7,8 +7,8 @@
  *	              \-> CLOSED (failed), told by connect(): -> NEW
  *
  * `pcb` is NULL when lwIP has none for us: before the first bind, listen or
- * connect; after a reset; and as soon as both FINs have passed, because lwIP
- * frees PCBs in TIME-WAIT without a word.
+ * connect; after a reset; and when the peer's FIN comes after ours, because
+ * lwIP then frees the PCB, in TIME-WAIT, without a word.
  *
  * Readiness, as Linux' tcp_poll() has it:
  *	IN	data, or the peer's FIN, or shutdown(RD), or dead; listener:
@@ -42,7 +42,7 @@ struct tcp_sock {
 	 * there. Open: link in the list of those that wait for memory. */
 	struct list queue;
 	struct tcp_sock *listener;	/* whose queue this one is in */
-	uint16_t backlog, queued;	/* of a listener */
+	uint16_t queued;		/* of a listener */
 };
 
 static inline struct tcp_sock *tcp_sock_of(struct sock *s)
@@ -50,7 +50,7 @@ static inline struct tcp_sock *tcp_sock_of(struct sock *s)
 	return (struct tcp_sock *)s;
 }
 
-/* net/sock_tcp.c: lwIP says that the PCB is gone, or both FINs have passed. */
+/* net/sock_tcp.c: both FINs have passed, ours first. */
 void sock_tcp_detach(struct tcp_sock *t);
 
 /* net/sock_tcp_io.c */
