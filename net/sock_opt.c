@@ -4,9 +4,11 @@
  * before there is a PCB and pass from a listener to what it accepts; ops->apply
  * hands them to the PCB that is there.
  */
-#include "net/sock_impl.h"
+#include "net/sock_tcp.h"
 
 #include <errno.h>
+
+#include "net/pcbhash.h"
 
 #define BUF_MIN 4608			/* Linux's least SO_SNDBUF */
 #define BUF_MAX TCP_SND_BUF
@@ -120,4 +122,60 @@ int sock_getopt(struct sock *s, enum sock_opt opt, int *v)
 	default: return -ENOPROTOOPT;
 	}
 	return 0;
+}
+
+/* ---- TCP ---- */
+static void set_flag(struct tcp_pcb *pcb, u8_t flag, bool on)
+{
+	if (on)
+		ip_set_option(pcb, flag);
+	else
+		ip_reset_option(pcb, flag);
+}
+
+void sock_tcp_apply(struct sock *s)
+{
+	struct tcp_sock *t = tcp_sock_of(s);
+	struct tcp_pcb *pcb = t->pcb;
+
+	if (!pcb)
+		return;
+	pcb->ttl = s->ttl;		/* these are in listening PCBs, too */
+	pcb->tos = s->tos;
+	set_flag(pcb, SOF_REUSEADDR, s->reuse);
+	set_flag(pcb, SOF_KEEPALIVE, s->keepalive);
+	if (t->state == ST_LISTENING)
+		return;
+	if (s->nodelay)
+		tcp_nagle_disable(pcb);
+	else
+		tcp_nagle_enable(pcb);
+	if (s->keepidle)
+		pcb->keep_idle = s->keepidle * 1000u;
+	if (s->keepintvl)
+		pcb->keep_intvl = s->keepintvl * 1000u;
+	if (s->keepcnt)
+		pcb->keep_cnt = s->keepcnt;
+	if (t->state == ST_NEW && s->rcvbuf && s->rcvbuf < net_tcp_window())
+		pcbhash_set_window(pcb, s->rcvbuf);
+	if (s->nodelay && pcb->unsent)
+		tcp_output(pcb);
+}
+
+void sock_inherit(struct sock *to, const struct sock *from)
+{
+	to->rcvbuf = from->rcvbuf;
+	to->sndbuf = from->sndbuf;
+	to->rcvtimeo = from->rcvtimeo;
+	to->sndtimeo = from->sndtimeo;
+	to->linger = from->linger;
+	to->keepidle = from->keepidle;
+	to->keepintvl = from->keepintvl;
+	to->keepcnt = from->keepcnt;
+	to->ttl = from->ttl;
+	to->tos = from->tos;
+	to->v6only = from->v6only;
+	to->reuse = from->reuse;
+	to->keepalive = from->keepalive;
+	to->nodelay = from->nodelay;
 }

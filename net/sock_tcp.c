@@ -15,7 +15,6 @@
 #include "kernel/lib/compiler.h"
 #include "kernel/panic.h"
 #include "lwip/priv/tcp_priv.h"
-#include "net/pcbhash.h"
 
 #define LWIP_BACKLOG_MAX 255		/* ours is in net/pcbhash.h */
 #define BACKLOG_MAX	4096		/* Linux' somaxconn */
@@ -50,62 +49,6 @@ bool sock_tcp_listening(const struct sock *s)
 	       ((const struct tcp_sock *)s)->state == ST_LISTENING;
 }
 
-/* ---- options ---- */
-static void set_flag(struct tcp_pcb *pcb, u8_t flag, bool on)
-{
-	if (on)
-		ip_set_option(pcb, flag);
-	else
-		ip_reset_option(pcb, flag);
-}
-
-static void apply(struct sock *s)
-{
-	struct tcp_sock *t = tcp_sock_of(s);
-	struct tcp_pcb *pcb = t->pcb;
-
-	if (!pcb)
-		return;
-	pcb->ttl = s->ttl;		/* these are in listening PCBs, too */
-	pcb->tos = s->tos;
-	set_flag(pcb, SOF_REUSEADDR, s->reuse);
-	set_flag(pcb, SOF_KEEPALIVE, s->keepalive);
-	if (t->state == ST_LISTENING)
-		return;
-	if (s->nodelay)
-		tcp_nagle_disable(pcb);
-	else
-		tcp_nagle_enable(pcb);
-	if (s->keepidle)
-		pcb->keep_idle = s->keepidle * 1000u;
-	if (s->keepintvl)
-		pcb->keep_intvl = s->keepintvl * 1000u;
-	if (s->keepcnt)
-		pcb->keep_cnt = s->keepcnt;
-	if (t->state == ST_NEW && s->rcvbuf && s->rcvbuf < net_tcp_window())
-		pcbhash_set_window(pcb, s->rcvbuf);
-	if (s->nodelay && pcb->unsent)
-		tcp_output(pcb);
-}
-
-static void inherit(struct sock *to, const struct sock *from)
-{
-	to->rcvbuf = from->rcvbuf;
-	to->sndbuf = from->sndbuf;
-	to->rcvtimeo = from->rcvtimeo;
-	to->sndtimeo = from->sndtimeo;
-	to->linger = from->linger;
-	to->keepidle = from->keepidle;
-	to->keepintvl = from->keepintvl;
-	to->keepcnt = from->keepcnt;
-	to->ttl = from->ttl;
-	to->tos = from->tos;
-	to->v6only = from->v6only;
-	to->reuse = from->reuse;
-	to->keepalive = from->keepalive;
-	to->nodelay = from->nodelay;
-}
-
 /* ---- PCBs ---- */
 static void adopt(struct tcp_sock *t, struct tcp_pcb *pcb)
 {
@@ -113,7 +56,7 @@ static void adopt(struct tcp_sock *t, struct tcp_pcb *pcb)
 	tcp_arg(pcb, t);
 	tcp_err(pcb, on_err);
 	sock_tcp_attach(t);
-	apply(&t->s);
+	sock_tcp_apply(&t->s);
 }
 
 static int need_pcb(struct tcp_sock *t)
@@ -214,7 +157,7 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 	c = tcp_sock_alloc(l->s.ipv6);
 	if (!c)
 		return ERR_MEM;		/* lwIP resets the connection */
-	inherit(&c->s, &l->s);
+	sock_inherit(&c->s, &l->s);
 	c->state = ST_OPEN;
 	c->listener = l;
 	adopt(c, pcb);
@@ -511,7 +454,7 @@ static const struct sock_ops tcp_ops = {
 	.recv = sock_tcp_recv,
 	.shutdown = tcp_sock_shutdown,
 	.name = tcp_sock_name,
-	.apply = apply,
+	.apply = sock_tcp_apply,
 	.poll = sock_tcp_poll,
 	.release = tcp_sock_release,
 };

@@ -53,6 +53,10 @@ static inline struct tcp_sock *tcp_sock_of(struct sock *s)
 /* net/sock_tcp.c: both FINs have passed, ours first. */
 void sock_tcp_detach(struct tcp_sock *t);
 
+/* net/sock_opt.c */
+void sock_tcp_apply(struct sock *s);
+void sock_inherit(struct sock *to, const struct sock *from);
+
 /* net/sock_tcp_io.c */
 long sock_tcp_send(struct sock *s, const struct sock_msg *m,
 		   const ip_addr_t *to, uint16_t port);
