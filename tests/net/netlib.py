@@ -117,7 +117,7 @@ def get(host="10.0.0.2", path="/", port=80, timeout=3, family=socket.AF_INET):
 
 def wait_answer(g, host="10.0.0.2", path="/", timeout=20, port=80, **kw):
     end = time.monotonic() + timeout
-    while time.monotonic() < end and g.alive():
+    while time.monotonic() < end and g.proc.poll() is None:
         g.pump(0.01)
         try:
             return get(host, path, port, timeout=1, **kw)
