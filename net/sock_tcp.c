@@ -15,6 +15,7 @@
 #include "kernel/lib/compiler.h"
 #include "kernel/panic.h"
 #include "lwip/priv/tcp_priv.h"
+#include "net/pcbhash.h"
 
 #define LWIP_BACKLOG_MAX 255		/* ours is in net/pcbhash.h */
 #define BACKLOG_MAX	4096		/* Linux' somaxconn */
