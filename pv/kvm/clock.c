@@ -279,14 +279,15 @@ void kvm_wait(nsec_t deadline)
 	irq_rearm();
 	if (event_pending() || !deadline || deadline <= (now = kvm_now())) {
 		x86_irq_window();
-		return;
+	} else {
+		if (want_compare(now))
+			compare();
+		/* A timer that fires earlier is left alone: one more round. */
+		if (deadline != NSEC_NEVER && (!armed || armed > deadline))
+			arm(now, deadline);
+		x86_idle();
 	}
-	if (want_compare(now))
-		compare();
-	/* A timer that fires earlier is left alone: it costs one more round. */
-	if (deadline != NSEC_NEVER && (!armed || armed > deadline))
-		arm(now, deadline);
-	x86_idle();
+	/* It may have fired in the window too; the next sleep needs a new one. */
 	if (irq_timer_fired())
 		armed = 0;
 }
