@@ -24,7 +24,8 @@ static size_t early_end;		/* bytes ever put there */
 static char *input;			/* one page, from the first input on */
 static uint32_t input_prod, input_cons;
 static struct wait_queue input_wait = WAIT_QUEUE_INIT(input_wait);
-uint64_t console_input_lost;
+static void (*on_input)(void);
+static uint64_t console_input_lost;
 
 static void early_write(const char *text, size_t len)
 {
@@ -125,8 +126,16 @@ void console_input(const char *text, size_t len)
 	for (; input && i < len && input_prod - input_cons < INPUT_SIZE; i++)
 		input[input_prod++ % INPUT_SIZE] = text[i];
 	console_input_lost += len - i;
-	if (i)
-		wait_queue_wake_all(&input_wait);
+	if (!i)
+		return;
+	wait_queue_wake_all(&input_wait);
+	if (on_input)
+		on_input();
+}
+
+void console_on_input(void (*fn)(void))
+{
+	on_input = fn;
 }
 
 size_t console_read(char *buf, size_t len)

@@ -36,3 +36,5 @@ void console_input(const char *text, size_t len);
 size_t console_read(char *buf, size_t len);	/* 0: nothing there */
 bool console_readable(void);
 struct wait_queue *console_read_queue(void);
+/* The one who makes input pollable: called with each input, in event context. */
+void console_on_input(void (*fn)(void));

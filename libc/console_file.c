@@ -10,6 +10,7 @@
 #include "kernel/clock.h"
 #include "kernel/console.h"
 #include "kernel/heap.h"
+#include "kernel/poll.h"
 #include "kernel/thread.h"
 
 static const char kind[] = "console";
@@ -55,8 +56,18 @@ static unsigned console_poll(struct file *f)
 	return FILE_OUT | (console_readable() ? FILE_IN : 0);
 }
 
+static struct file *pollable;		/* all of 0, 1 and 2 are this one */
+
+static void notify(void)
+{
+	if (pollable)
+		file_notify(pollable, FILE_IN);
+}
+
 static void console_release(struct file *f)
 {
+	if (pollable == f)
+		pollable = NULL;
 	heap_free(HEAP_KERNEL, f);
 }
 
@@ -76,6 +87,8 @@ int console_file_create(struct file **out)
 		return -ENOMEM;
 	file_init(f, &console_ops, kind);
 	f->readable = f->writable = true;
+	pollable = f;
+	console_on_input(notify);
 	*out = f;
 	return 0;
 }
