@@ -3,7 +3,7 @@
  * The door for new connections. Under memory pressure a SYN is dropped without
  * an answer: its sender tries again, and connections that are open come first.
  * When a listener's backlog is full of half-open connections (a SYN flood, or
- * peers that vanished), one that has waited a second gives way to the new one.
+ * peers that vanished), those that have waited a second give way to new ones.
  */
 #include "net/net_impl.h"
 
@@ -13,24 +13,33 @@
 #include "lwip/prot/ip4.h"
 #include "lwip/prot/ip6.h"
 #include "net/hooks.h"
+#include "net/pcbhash.h"
 
-#define EVICT_SCAN	512		/* PCBs looked at for one SYN */
+#define EVICT_SCAN	4096		/* PCBs looked at, once a tick if in vain */
+#define EVICT_MOST	32		/* at a time: the next SYNs need not look */
 #define EVICT_AGE	(1000 / TCP_SLOW_INTERVAL)
 
 struct net_counters net_counters;
 
 static void evict_half_open(const struct tcp_pcb_listen *lpcb)
 {
-	struct tcp_pcb *victim = NULL, *p = tcp_active_pcbs;
+	static u32_t vain_at = UINT32_MAX;
+	struct tcp_pcb *p = tcp_active_pcbs, *next;
+	int n = 0;
 
-	for (int i = 0; p && i < EVICT_SCAN; p = p->next, i++)
-		if (p->state == SYN_RCVD && p->listener == lpcb &&
-		    (u32_t)(tcp_ticks - p->tmr) >= EVICT_AGE)
-			victim = p;
-	if (!victim)
+	if (vain_at == tcp_ticks)
 		return;
-	net_counters.syn_evicted++;
-	tcp_abandon(victim, 0);
+	for (int i = 0; p && i < EVICT_SCAN && n < EVICT_MOST; p = next, i++) {
+		next = p->next;
+		if (p->state != SYN_RCVD || p->listener != lpcb ||
+		    (u32_t)(tcp_ticks - p->tmr) < EVICT_AGE)
+			continue;
+		n++;
+		net_counters.syn_evicted++;
+		tcp_abandon(p, 0);
+	}
+	if (n == 0)
+		vain_at = tcp_ticks;
 }
 
 err_t net_tcp_admit(struct tcp_pcb *pcb, const struct tcp_hdr *hdr)
@@ -47,11 +56,13 @@ err_t net_tcp_admit(struct tcp_pcb *pcb, const struct tcp_hdr *hdr)
 		net_counters.time_wait_cut++;
 		tcp_abandon(tcp_tw_pcbs, 0);
 	}
-	if (lpcb->accepts_pending >= lpcb->backlog)
-		evict_half_open(lpcb);
-	if (lpcb->accepts_pending >= lpcb->backlog)
-		net_counters.syn_dropped++;
-	return ERR_OK;
+	if (pcbhash_pending(lpcb) < pcbhash_backlog(lpcb))
+		return ERR_OK;
+	evict_half_open(lpcb);
+	if (pcbhash_pending(lpcb) < pcbhash_backlog(lpcb))
+		return ERR_OK;
+	net_counters.syn_dropped++;
+	return ERR_MEM;
 }
 
 /* A fragment's checksum flag says nothing about the whole datagram. */

@@ -54,6 +54,7 @@ static struct tcp_pcb **const wrap_time_wait = &tcp_tw_pcbs;
 #define TCP_REG(list, pcb) do { \
 	pcbhash_add(wrap_time_wait, (pcb)); tcp_timer_needed(); } while (0)
 #define tcp_pcb_remove(list, pcb) (tcp_pcb_remove)(wrap_active, (pcb))
+#define tcp_backlog_accepted(pcb) pcbhash_opened(pcb)
 #define tcp_active_pcbs (*pcbhash_find(tcphdr->src, tcphdr->dest, false))
 #define tcp_tw_pcbs	(*pcbhash_find(tcphdr->src, tcphdr->dest, true))
 #else

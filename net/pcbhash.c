@@ -5,7 +5,9 @@
  *               (tcp_slowtmr unlinks by its own hand and then frees)
  *   ARG_CHAIN   next PCB in the same bucket
  *   ARG_PREV    previous PCB in lwIP's list, for removal in constant time
- *   ARG_WINDOW  greatest receive window, as a number
+ *   ARG_WINDOW  greatest receive window, as a number, and HALF_OPEN
+ * Those of a listener hold numbers: ARG_CHAIN how many connections are pending,
+ * ARG_PREV how many may be.
  * The hash is keyed, so that nobody outside can aim for one bucket.
  */
 #include <stdbool.h>
@@ -21,6 +23,7 @@
 
 enum { ARG_SELF, ARG_CHAIN, ARG_PREV, ARG_WINDOW };
 
+#define HALF_OPEN	((uintptr_t)1 << 32)
 #define FIRST_BUCKETS 64u		/* without any memory from the heap */
 
 static struct tcp_pcb *first_table[FIRST_BUCKETS];
@@ -113,6 +116,54 @@ void pcbhash_init(void)
 		ASSERT(tcp_ext_arg_alloc_id() == i);
 }
 
+/* ---- backlogs ---- */
+void pcbhash_set_backlog(struct tcp_pcb_listen *l, unsigned most)
+{
+	l->ext_args[ARG_PREV].data = (void *)(uintptr_t)most;
+}
+
+unsigned pcbhash_backlog(const struct tcp_pcb_listen *l)
+{
+	unsigned most = (unsigned)(uintptr_t)l->ext_args[ARG_PREV].data;
+
+	return most ? most : l->backlog;
+}
+
+unsigned pcbhash_pending(const struct tcp_pcb_listen *l)
+{
+	return (unsigned)(uintptr_t)l->ext_args[ARG_CHAIN].data;
+}
+
+void pcbhash_pending_add(struct tcp_pcb_listen *l, int by)
+{
+	uintptr_t n = pcbhash_pending(l) + (uintptr_t)(intptr_t)by;
+
+	l->ext_args[ARG_CHAIN].data = (void *)n;
+}
+
+static uintptr_t window_word(const struct tcp_pcb *pcb)
+{
+	return (uintptr_t)pcb->ext_args[ARG_WINDOW].data;
+}
+
+/* Takes over lwIP's count of a connection that a SYN just made. */
+static void half_open(struct tcp_pcb *pcb)
+{
+	pcb->listener->accepts_pending--;
+	tcp_clear_flags(pcb, TF_BACKLOGPEND);
+	pcb->ext_args[ARG_WINDOW].data = (void *)(window_word(pcb) | HALF_OPEN);
+	pcbhash_pending_add(pcb->listener, 1);
+}
+
+void pcbhash_opened(struct tcp_pcb *pcb)
+{
+	if (!(window_word(pcb) & HALF_OPEN))
+		return;
+	pcb->ext_args[ARG_WINDOW].data = (void *)(window_word(pcb) & ~HALF_OPEN);
+	if (pcb->listener)		/* NULL: closed meanwhile */
+		pcbhash_pending_add(pcb->listener, -1);
+}
+
 /* Out of the bucket. The tuple of a registered PCB never changes. */
 static void unchain(struct tcp_pcb *pcb)
 {
@@ -128,6 +179,7 @@ static void unchain(struct tcp_pcb *pcb)
 		set_link(p, ARG_CHAIN, link_of(pcb, ARG_CHAIN));
 	}
 	set_link(pcb, ARG_SELF, NULL);
+	pcbhash_opened(pcb);
 	n_pcbs--;
 }
 
@@ -163,6 +215,8 @@ void pcbhash_add(struct tcp_pcb **list, struct tcp_pcb *pcb)
 	*b = pcb;
 	pcb->ext_args[ARG_SELF].callbacks = &callbacks;
 	set_link(pcb, ARG_SELF, pcb);
+	if (pcb->flags & TF_BACKLOGPEND)
+		half_open(pcb);
 	n_pcbs++;
 }
 
@@ -216,12 +270,13 @@ size_t pcbhash_count(void)
 
 u32_t pcbhash_window(struct tcp_pcb *pcb)
 {
-	if (unlikely(!pcb->ext_args[ARG_WINDOW].data))
+	if (unlikely(!(u32_t)window_word(pcb)))
 		pcbhash_set_window(pcb, net_tcp_window());
-	return (u32_t)(uintptr_t)pcb->ext_args[ARG_WINDOW].data;
+	return (u32_t)window_word(pcb);
 }
 
 void pcbhash_set_window(struct tcp_pcb *pcb, u32_t wnd)
 {
-	pcb->ext_args[ARG_WINDOW].data = (void *)(uintptr_t)wnd;
+	pcb->ext_args[ARG_WINDOW].data =
+		(void *)((window_word(pcb) & HALF_OPEN) | wnd);
 }

@@ -32,3 +32,13 @@ size_t pcbhash_count(void);		/* active and TIME-WAIT */
  * net_tcp_window(), changed by net_recved() only. */
 u32_t pcbhash_window(struct tcp_pcb *pcb);
 void pcbhash_set_window(struct tcp_pcb *pcb, u32_t wnd);
+
+/* Connections of a listener that are half-open or wait to be accepted: lwIP
+ * counts in 8 bits. Half-open ones are counted here, the others by whoever
+ * queues them. `most` is what net/guard.c allows (0: lwIP's own number). */
+struct tcp_pcb_listen;
+void pcbhash_set_backlog(struct tcp_pcb_listen *l, unsigned most);
+unsigned pcbhash_backlog(const struct tcp_pcb_listen *l);
+unsigned pcbhash_pending(const struct tcp_pcb_listen *l);
+void pcbhash_pending_add(struct tcp_pcb_listen *l, int by);
+void pcbhash_opened(struct tcp_pcb *pcb);	/* no longer half-open */

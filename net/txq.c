@@ -33,6 +33,10 @@ int txq_init(struct txq *q, struct netdev *nd)
 	q->nd = nd;
 	q->flush.fn = flush;
 	q->flush.arg = q;
+	q->slot = heap_alloc(HEAP_NET, TXQ_LEN_MIN * sizeof(*q->slot));
+	if (!q->slot)
+		return -ENOMEM;
+	q->len = TXQ_LEN_MIN;
 	if (!(nd->features & (NETDEV_TSO4 | NETDEV_TSO6)))
 		return 0;
 	g = heap_zalloc(HEAP_NET, TXQ_GROUPS * sizeof(*g));
@@ -47,7 +51,7 @@ int txq_init(struct txq *q, struct netdev *nd)
 
 static struct txq_slot *slot_at(struct txq *q, unsigned i)
 {
-	return &q->slot[(q->first + i) % TXQ_LEN];
+	return &q->slot[(q->first + i) & (q->len - 1)];
 }
 
 static uint16_t be16(const uint8_t *p)
@@ -240,7 +244,7 @@ static void drop_oldest(struct txq *q)
 
 	pbuf_free(s->p);
 	q->nd->tx_dropped++;
-	q->first = (q->first + 1) % TXQ_LEN;
+	q->first = (q->first + 1) & (q->len - 1);
 	q->n--;
 }
 
@@ -304,7 +308,7 @@ static int send_oldest(struct txq *q)
 	if (err == 0) {
 		net_counters.gso_frames += n > 1;
 		net_counters.gso_segments += n > 1 ? n : 0;
-		q->first = (q->first + n) % TXQ_LEN;
+		q->first = (q->first + n) & (q->len - 1);
 		q->n -= n;
 		return 0;
 	}
@@ -342,19 +346,47 @@ static void flush(void *arg)
 		q->nd->ops->kick(q->nd);
 }
 
+/* Twice the slots. False: no memory. */
+static bool grow(struct txq *q)
+{
+	struct txq_slot *more;
+
+	if (net_mem_pressure() == NET_MEM_HIGH)
+		return false;
+	more = heap_alloc(HEAP_NET, 2 * q->len * sizeof(*more));
+	if (!more)
+		return false;
+	for (unsigned i = 0; i < q->n; i++)
+		more[i] = *slot_at(q, i);
+	heap_free(HEAP_NET, q->slot);
+	q->slot = more;
+	q->len *= 2;
+	q->first = 0;
+	return true;
+}
+
+static bool has_room(struct txq *q, const struct txq_slot *s)
+{
+	struct txq_tcp t;
+
+	if (q->n >= TXQ_LEN_OTHER &&
+	    (q->n >= TXQ_LEN_TCP || !txq_parse_tcp(s, &t)))
+		return false;
+	return q->n < q->len || (!q->flushing && grow(q));
+}
+
 err_t txq_push(struct txq *q, struct pbuf *p)
 {
-	struct txq_slot *s;
+	const struct txq_slot s = { p, p->payload, p->len, p->tot_len };
 
 	if (q->dead)
 		return ERR_IF;
-	if (q->n == TXQ_LEN) {
+	if (!has_room(q, &s)) {
 		net_counters.tx_queue_full++;
 		return ERR_MEM;
 	}
 	pbuf_ref(p);
-	s = slot_at(q, q->n++);
-	*s = (struct txq_slot){ p, p->payload, p->len, p->tot_len };
+	*slot_at(q, q->n++) = s;
 	event_defer(&q->flush);
 	if (q->n >= FLUSH_AT && !q->blocked)
 		flush(q);

@@ -12,7 +12,9 @@
 #include "kernel/netdev.h"
 #include "lwip/pbuf.h"
 
-#define TXQ_LEN		256u		/* frames; beyond, senders are refused */
+#define TXQ_LEN_MIN	64u		/* slots to begin with; doubled by need */
+#define TXQ_LEN_TCP	8192u		/* frames; TCP's windows are below this */
+#define TXQ_LEN_OTHER	256u		/* beyond, other senders are refused */
 #define TXQ_GROUPS	48u		/* merged frames under way */
 
 /* The frame as it was when lwIP handed it over: lwIP moves `payload` of a pbuf
@@ -32,7 +34,8 @@ struct txq_group {
 
 struct txq {
 	struct netdev *nd;
-	struct txq_slot slot[TXQ_LEN];
+	struct txq_slot *slot;		/* `len` of them, a power of two */
+	unsigned len;
 	unsigned first, n;		/* slot[first] is the oldest of n */
 	bool blocked;			/* ring full: until txq_ready() */
 	bool dead;
@@ -41,10 +44,12 @@ struct txq {
 	struct txq_group *groups;	/* free ones; none without TSO */
 };
 
-/* 0 or -ENOMEM (the groups). */
+/* 0 or -ENOMEM. */
 int txq_init(struct txq *q, struct netdev *nd);
 
-/* Takes a reference. ERR_OK, ERR_MEM (queue full), ERR_IF (device gone). */
+/* Takes a reference. ERR_OK, ERR_MEM (queue full), ERR_IF (device gone). Segments
+ * of TCP are held here as long as there is memory: lwIP tries one that was
+ * refused again only after a timer's tick, and an acknowledgement never. */
 err_t txq_push(struct txq *q, struct pbuf *p);
 
 void txq_done(struct txq *q, void *cookie);	/* netdev_client.tx_done */

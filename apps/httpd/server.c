@@ -18,7 +18,7 @@
 
 #define EVENTS_MAX 64
 #define ACCEPTS_MAX 64		/* in one round, before those who are connected get their turn */
-#define BACKLOG 128
+#define BACKLOG 1024	/* clients may come all at once; half-open ones take little */
 #define SHORTAGE_MS 200		/* no accept() for this long after it failed */
 #define LINGER_MS 2000
 
