@@ -182,6 +182,9 @@ include tests/tests.mk
 sizes: ## size of each image by layer
 	@tools/sizes.sh
 
+boot-chart: ## draw where start-up time goes, docs/img/boot-phases.svg
+	@tools/boot-chart --app $(APP)
+
 clean: ## remove what was built, keep picolibc
 	@find $(B) -mindepth 1 -maxdepth 1 ! -name 'picolibc*' -exec rm -rf {} + 2>/dev/null || true
 distclean: ## remove build/ and third_party/
