@@ -66,7 +66,7 @@ def malformed(g, raw, gen, what, before):
                 return
     t.ok(keep.works(), f"{what}: an open connection lived through all of it")
     keep.s.close()
-    left = returned(before, 40)
+    left = returned(before, 25)
     t.ok(not left, f"{what}: memory is back" + f": {left}" * bool(left))
 
 
@@ -93,7 +93,7 @@ def flood(g, raw, gen, before):
          f"SYN flood: {stack(m, 'stack', 'syn_dropped')} dropped, {stack(m, 'stack', 'syn_evicted')} evicted, counted")
     for k in keep:
         k.s.close()
-    left = returned(before, 40)
+    left = returned(before, 15)
     t.ok(not left, "SYN flood: memory is back" + f": {left}" * bool(left))
 
 
@@ -113,7 +113,7 @@ def resets(raw, gen, before):
         s.close()
     t.ok(answers() and keep.works(), "200 connections reset in mid-answer: the guest answers")
     keep.s.close()
-    left = returned(before, 30)
+    left = returned(before, 12)
     t.ok(not left, "resets: memory is back" + f": {left}" * bool(left))
 
 
@@ -140,8 +140,7 @@ def stuck_clients(before):
     except OSError:
         n = 0
     t.ok(n > 20000, f"a slow reader gets its answer ({n} bytes in small pieces)")
-    for s in stuck[20:] + half[20:]:                     # abandoned without a word: their packets vanish
-        os.close(s.detach()) if False else None
+    # abandoned without a word: their packets vanish
     sh("ip neigh replace 10.0.0.2 lladdr 02:00:00:00:00:99 nud permanent dev tap0")
     for s in stuck[20:] + half[20:]:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -150,7 +149,7 @@ def stuck_clients(before):
     for s in stuck[:20] + half[:20]:
         s.close()
     t.ok(answers(), "half of them closed, half vanished: the guest answers")
-    left = returned(before, 30)
+    left = returned(before, 12)
     t.ok(not left, "abandoned connections: memory is back" + f": {left}" * bool(left))
 
 

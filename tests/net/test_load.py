@@ -12,7 +12,7 @@ t = Tap()
 class Clients:
     """`n` keep-alive connections, each with one request under way."""
 
-    def __init__(self, n, files, host="10.0.0.2", port=80):
+    def __init__(self, n, files, host="10.0.0.2", port=80, one_by_one=False):
         self.files, self.ep, self.by_fd = files, select.epoll(), {}
         self.done = self.wrong = self.broken = 0
         self.longest = 0.0
@@ -23,6 +23,8 @@ class Clients:
             s.connect_ex(self.addr)
             self.by_fd[s.fileno()] = {"s": s, "path": None, "buf": b"", "n": 0, "since": time.monotonic(), "up": False}
             self.ep.register(s.fileno(), select.EPOLLOUT)
+            if one_by_one:
+                self.run(5, 1)
 
     def ask(self, c, path):
         c["path"], c["buf"], c["since"] = path, b"", time.monotonic()
@@ -147,7 +149,12 @@ def stalls(way, tar, files, event_idx, seconds, user=False):
         g, host, port = NetGuest("httpd", way=way, initrd=tar, args="--quiet", event_idx=event_idx), "10.0.0.2", 80
     with g:
         wait_answer(g, host=host, port=port)
-        c = Clients(30, {"index.html": files["index.html"]}, host, port)
+        # QEMU's forwarder listens with a backlog of 1: of connections made at once the host's kernel lets
+        # most wait for a second and more (captured: the guest answers every SYN that reaches it within 5 ms).
+        c = Clients(30, {"index.html": files["index.html"]}, host, port, one_by_one=user)
+        for x in c.by_fd.values():
+            if user and x["n"] and x["n"] < 1 << 30:
+                c.ask(x, "index.html")
         c.run(seconds)
         longest = max(c.longest, c.waiting())
         if not t.ok(longest < 0.5 and c.done > 1000 and not c.broken and not c.wrong, f"{what}: longest wait {longest * 1000:.0f} ms, {c.done / seconds:.0f} answers a second, {c.broken} broken"):
@@ -155,6 +162,16 @@ def stalls(way, tar, files, event_idx, seconds, user=False):
         c.close()
     if not user:
         drop_tap(0)
+
+
+def wakes(g):
+    """How often the virtual CPU's thread slept: of QEMU's threads, the one with most time but the first."""
+    def cpu(task):
+        with open(f"/proc/{g.proc.pid}/task/{task}/stat") as f:
+            return sum(int(x) for x in f.read().rsplit(")", 1)[1].split()[11:13])
+    task = max((x for x in os.listdir(f"/proc/{g.proc.pid}/task") if int(x) != g.proc.pid), key=cpu)
+    with open(f"/proc/{g.proc.pid}/task/{task}/status") as f:
+        return int(f.read().split("voluntary_ctxt_switches:")[1].split()[0])
 
 
 def idle(tar):
@@ -168,11 +185,11 @@ def idle(tar):
     time.sleep(12)              # router solicitations, TIME-WAIT, ARP's hot phase
     def frames(n):
         return int(open(f"/sys/class/net/tap{n}/statistics/rx_packets").read()) if os.path.exists(f"/sys/class/net/tap{n}") else 0
-    before = [(g.cpu_seconds(), frames(n)) for _, n, g in guests]
+    before = [(wakes(g), g.cpu_seconds(), frames(n)) for _, n, g in guests]
     time.sleep(20)
-    for (way, n, g), (cpu, fr) in zip(guests, before):
-        used = g.cpu_seconds() - cpu
-        t.ok(used < 0.040, f"{way}: idle for 20 s: {used * 1000:.1f} ms of processor time, {frames(n) - fr} frames sent")
+    for (way, n, g), (w, cpu, fr) in zip(guests, before):
+        w, cpu = wakes(g) - w, g.cpu_seconds() - cpu
+        t.ok(w <= 8, f"{way}: idle for 20 s: the virtual CPU's thread woke {w} times ({cpu * 1000:.0f} ms of processor time in all of QEMU)")
         t.ok(frames(n) - fr <= 2, f"{way}: idle for 20 s: at most 2 frames sent")
         t.ok(wait_answer(g, host=f"10.0.{n}.2", timeout=3) is not None, f"{way}: and answers at once")
         g.close()
@@ -192,7 +209,8 @@ def main():
         stalls("microvm", tar, files, True, 8)
         stalls("microvm", tar, files, False, 5)
         stalls("q35", tar, files, True, 5)
-        stalls("microvm", tar, files, True, 6, user=True)
+        stalls("microvm", tar, files, True, 4, user=True)
+        stalls("microvm", tar, files, False, 4, user=True)
         idle(tar)
     return t.done()
 
