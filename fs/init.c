@@ -16,6 +16,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
 #include "kernel/module.h"
+#include "kernel/power.h"
 
 #define MOUNTS_MAX   8
 #define DEFAULT_PATH "/site"
@@ -170,12 +171,25 @@ static void default_disk(void)
 	}
 }
 
+/* What the program wrote and did not sync or close. */
+static void sync_at_exit(void)
+{
+	int r = vfs_sync();
+
+	if (r < 0)
+		log_err(LOG_FS, "the last writes did not reach the disk: error %d",
+			-r);
+}
+
+static struct power_exit_hook exit_hook = { sync_at_exit, NULL };
+
 static int fs_init(void)
 {
 	int r = devfs_mount("/dev");
 
 	if (r < 0)
 		return r;
+	power_add_exit_hook(&exit_hook);
 	for (unsigned i = 0; i < n_options; i++)
 		(void)mount_one(&options[i]);
 	if (n_options == 0 && !default_module())
