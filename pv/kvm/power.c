@@ -39,6 +39,7 @@
 #define I8042_RESET		0xfe
 #define RESET_CONTROL		0xcf9
 #define RESET_FULL		6
+#define EXIT_PORT_MAX		127
 #define OFF_DELAY_TICKS		(1ull << 29)	/* a few 100 ms */
 
 static uint16_t exit_port;
@@ -145,10 +146,13 @@ void kvm_exit(int status)
 	if (status == PV_EXIT_REBOOT)
 		reset();
 	status &= 0xff;
-	if (exit_port && status)
+	/* The port passes seven bits; the greatest says "read the line". */
+	if (exit_port && status && status < EXIT_PORT_MAX)
 		x86_outl(exit_port, (uint32_t)status);
 	n = fmt_snprintf(line, sizeof(line), "exit status %d\n", status);
 	console_panic_write(line, (size_t)n);
+	if (exit_port && status)
+		x86_outl(exit_port, EXIT_PORT_MAX);
 	power_off();
 }
 
