@@ -104,7 +104,7 @@ int dup(int fd)
 
 int dup2(int fd, int to)
 {
-	struct file *f = fd_get(fd);
+	struct file *f = fd_get(fd), *old;
 	int err;
 
 	if (!f)
@@ -121,9 +121,12 @@ int dup2(int fd, int to)
 		errno = err;
 		return -1;
 	}
-	if (table[to].file)
-		close(to);
+	/* The old file goes last: its end may block, and then `to` must not
+	 * look free. */
+	old = table[to].file;
 	table[to] = (struct fd_entry){ f, false };
+	if (old)
+		file_put(old);
 	return to;
 }
 

@@ -106,8 +106,10 @@ int access(const char *path, int mode)
 {
 	struct vfs_statfs fs;
 	struct file_stat st;
-	int r = vfs_stat(path, &st);
+	int r = mode & ~(R_OK | W_OK | X_OK) ? -EINVAL : vfs_stat(path, &st);
 
+	if (r == 0 && (mode & X_OK) && S_ISREG(st.mode))
+		r = -EACCES;		/* nothing can be executed */
 	if (r == 0 && (mode & W_OK)) {
 		r = vfs_statfs(path, &fs);
 		if (r == 0 && fs.read_only)
@@ -166,9 +168,18 @@ int chdir(const char *path)
 	return (int)libc_result(vfs_chdir(path));
 }
 
+/* As elsewhere, getcwd(NULL, n) allocates. */
 char *getcwd(char *buf, size_t len)
 {
-	return libc_result(vfs_getcwd(buf, len)) < 0 ? NULL : buf;
+	char *own = buf ? NULL : malloc(len ? len : (len = VFS_PATH_MAX));
+
+	if (!buf && !own)
+		return NULL;
+	if (libc_result(vfs_getcwd(buf ? buf : own, len)) < 0) {
+		free(own);
+		return NULL;
+	}
+	return buf ? buf : own;
 }
 
 void sync(void)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <errno.h>
+#include <time.h>
 
 #include "kernel/file.h"
 #include "kernel/lib/compiler.h"
@@ -31,6 +32,16 @@ int fd_install(struct file *f, bool cloexec);
 
 /* A time-out in milliseconds (negative: none) as a deadline of clock_now(). */
 uint64_t libc_deadline_ms(long timeout_ms);
+
+/* The same for a length of time; what does not fit is as good as for ever. */
+uint64_t libc_deadline(const struct timespec *from_now);
+uint64_t libc_timespec_ns(const struct timespec *ts);	/* ts is not negative */
+
+/* Sleeps until the deadline: 0, or -EINTR after a signal handler has run. */
+int libc_sleep_until(uint64_t deadline);
+
+/* Readable once the handler has run; NULL if that is past. No reference. */
+struct file *libc_signal_file(void);
 
 /* The console as a file (descriptors 0, 1, 2). */
 int console_file_create(struct file **out);

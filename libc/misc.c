@@ -5,6 +5,7 @@
  */
 #include "libc_impl.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/random.h>
@@ -13,6 +14,7 @@
 
 #include "kernel/cmdline.h"
 #include "kernel/entropy.h"
+#include "kernel/page.h"
 #include "kernel/power.h"
 
 ssize_t getrandom(void *buf, size_t len, unsigned flags)
@@ -65,7 +67,8 @@ int uname(struct utsname *out)
 {
 	memset(out, 0, sizeof(*out));
 	strcpy(out->sysname, "Glint");
-	(void)gethostname(out->nodename, sizeof(out->nodename));
+	if (gethostname(out->nodename, sizeof(out->nodename)))
+		strcpy(out->nodename, "glint");	/* the name is too long */
 	strcpy(out->release, GLINT_VERSION);
 	strcpy(out->version, GLINT_VERSION);
 	strcpy(out->machine, "x86_64");
@@ -76,7 +79,17 @@ long sysconf(int name)
 {
 	switch (name) {
 	case _SC_PAGESIZE:
-		return 4096;
+		return PAGE_SIZE;
+	case _SC_PHYS_PAGES:
+		return (long)page_total();
+	case _SC_AVPHYS_PAGES:
+		return (long)page_free_count();
+	case _SC_CLK_TCK:
+		return CLOCKS_PER_SEC;		/* as times() counts */
+	case _SC_IOV_MAX:
+		return IOV_MAX;
+	case _SC_HOST_NAME_MAX:
+		return sizeof(((struct utsname *)0)->nodename) - 1;
 	case _SC_OPEN_MAX:
 		return FD_MAX;
 	case _SC_NPROCESSORS_CONF:

@@ -22,15 +22,18 @@ struct result {			/* one allocation for each answer */
 
 static int parse_service(const char *s, uint16_t *port)
 {
-	unsigned long v;
-	char *end;
+	unsigned long v = 0;
 
 	*port = 0;
 	if (!s || !*s)
 		return 0;
-	v = strtoul(s, &end, 10);
-	if (*end || v > 65535)
-		return EAI_SERVICE;
+	for (; *s; s++) {
+		if (*s < '0' || *s > '9')
+			return EAI_SERVICE;
+		v = v * 10 + (unsigned long)(*s - '0');
+		if (v > 65535)
+			return EAI_SERVICE;
+	}
 	*port = (uint16_t)v;
 	return 0;
 }

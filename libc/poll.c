@@ -20,26 +20,45 @@ _Static_assert(POLLIN == FILE_IN && POLLOUT == FILE_OUT &&
 
 #define POLL_ON_STACK 16
 
+/* POSIX' "normal" data is what everybody calls data. */
+static unsigned to_file(short events)
+{
+	return (unsigned short)events |
+	       (events & POLLRDNORM ? FILE_IN : 0) |
+	       (events & POLLWRNORM ? FILE_OUT : 0);
+}
+
+static short from_file(unsigned got, short wanted)
+{
+	unsigned always = FILE_ERR | FILE_HUP;
+
+	got |= (got & FILE_IN ? POLLRDNORM : 0) | (got & FILE_OUT ? POLLWRNORM : 0);
+	return (short)(got & ((unsigned short)wanted | always));
+}
+
 int poll(struct pollfd *fds, nfds_t n, int timeout_ms)
 {
 	struct poll_entry few[POLL_ON_STACK], *e = few;
 	bool bad = false;
-	int ready;
+	int ready, signalled;
 
 	if (n > FD_MAX)
 		return (int)libc_result(-EINVAL);
-	if (n > POLL_ON_STACK && !(e = malloc(n * sizeof(*e))))
+	if (n >= POLL_ON_STACK && !(e = malloc((n + 1) * sizeof(*e))))
 		return -1;
 	for (nfds_t i = 0; i < n; i++) {
 		struct file *f = fds[i].fd < 0 ? NULL : fd_get(fds[i].fd);
 
 		bad |= fds[i].fd >= 0 && !f;
-		e[i] = (struct poll_entry){ f, (unsigned short)fds[i].events, 0 };
+		e[i] = (struct poll_entry){ f, to_file(fds[i].events), 0 };
 	}
+	e[n] = (struct poll_entry){ libc_signal_file(), FILE_IN, 0 };
 	/* A descriptor that is not open is an answer: do not wait. */
-	ready = poll_files(e, n, bad ? 0 : libc_deadline_ms(timeout_ms));
+	ready = poll_files(e, n + 1, bad ? 0 : libc_deadline_ms(timeout_ms));
+	signalled = ready > 0 && e[n].revents;
+	ready -= signalled;
 	for (nfds_t i = 0; i < n; i++) {
-		fds[i].revents = (short)e[i].revents;
+		fds[i].revents = from_file(e[i].revents, fds[i].events);
 		if (e[i].file) {
 			file_put(e[i].file);
 		} else if (fds[i].fd >= 0) {
@@ -49,7 +68,7 @@ int poll(struct pollfd *fds, nfds_t n, int timeout_ms)
 	}
 	if (e != few)
 		free(e);
-	return (int)libc_result(ready);
+	return (int)libc_result(signalled && ready == 0 ? -EINTR : ready);
 }
 
 static short select_events(int fd, fd_set *r, fd_set *w, fd_set *x)
@@ -107,7 +126,8 @@ int select(int n, fd_set *r, fd_set *w, fd_set *x, struct timeval *tv)
 			p[used++] = (struct pollfd){ fd, events, 0 };
 	}
 	if (tv)
-		timeout = tv->tv_sec > 2000000 ? 2000000000 :
+		timeout = tv->tv_sec > 2000000 || tv->tv_usec > 2000000 * 1000000LL ?
+			  2000000000 :
 			  (int)(tv->tv_sec * 1000 + (tv->tv_usec + 999) / 1000);
 	if (poll(p, (nfds_t)used, timeout) < 0)
 		return -1;

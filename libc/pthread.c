@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "kernel/heap.h"
@@ -19,16 +20,21 @@ struct glint_pthread {
 	struct thread *thread;
 	void *(*fn)(void *);
 	void *arg, *result;
-	void *value[PTHREAD_KEYS_MAX];
+	struct {
+		void *ptr;
+		unsigned era;		/* keys[].era when it was set */
+	} value[PTHREAD_KEYS_MAX];
 	bool detached;
 };
 
 static struct {
 	bool used;
+	unsigned era;			/* values of a deleted key are gone */
 	void (*destructor)(void *);
 } keys[PTHREAD_KEYS_MAX];
 
 static struct glint_pthread main_thread;
+static unsigned live = 1;
 
 void libc_threads_init(void)
 {
@@ -36,15 +42,27 @@ void libc_threads_init(void)
 	thread_current()->user = &main_thread;
 }
 
+static void pthread_free(struct glint_pthread *t)
+{
+	if (t != &main_thread)
+		heap_free(HEAP_APP, t);
+}
+
 /* POSIX asks for a few rounds, because destructors may set values again. */
+static void *key_value(const struct glint_pthread *t, unsigned k)
+{
+	return keys[k].used && t->value[k].era == keys[k].era ?
+	       t->value[k].ptr : NULL;
+}
+
 static void run_destructors(struct glint_pthread *t)
 {
 	for (int round = 0; round < 4; round++)
 		for (unsigned k = 0; k < PTHREAD_KEYS_MAX; k++) {
-			void *v = t->value[k];
+			void *v = key_value(t, k);
 
-			t->value[k] = NULL;
-			if (v && keys[k].used && keys[k].destructor)
+			t->value[k].ptr = NULL;
+			if (v && keys[k].destructor)
 				keys[k].destructor(v);
 		}
 }
@@ -55,8 +73,10 @@ void pthread_exit(void *result)
 
 	t->result = result;
 	run_destructors(t);
+	if (--live == 0)
+		exit(0);		/* nobody is left to do it */
 	if (t->detached)
-		heap_free(HEAP_APP, t);
+		pthread_free(t);
 	thread_exit();
 }
 
@@ -86,6 +106,7 @@ int pthread_create(pthread_t *out, const pthread_attr_t *attr,
 	}
 	if (t->detached)
 		thread_detach(t->thread);
+	live++;
 	*out = t;
 	return 0;
 }
@@ -94,12 +115,12 @@ int pthread_join(pthread_t t, void **result)
 {
 	if (t == pthread_self())
 		return EDEADLK;
-	if (t->detached || t == &main_thread)
+	if (t->detached)
 		return EINVAL;
 	thread_join(t->thread);
 	if (result)
 		*result = t->result;
-	heap_free(HEAP_APP, t);
+	pthread_free(t);
 	return 0;
 }
 
@@ -109,7 +130,7 @@ int pthread_detach(pthread_t t)
 		return EINVAL;
 	if (t->thread->finished) {
 		thread_join(t->thread);
-		heap_free(HEAP_APP, t);
+		pthread_free(t);
 		return 0;
 	}
 	t->detached = true;
@@ -192,6 +213,7 @@ int pthread_key_create(pthread_key_t *key, void (*destructor)(void *))
 	for (unsigned k = 0; k < PTHREAD_KEYS_MAX; k++)
 		if (!keys[k].used) {
 			keys[k].used = true;
+			keys[k].era++;
 			keys[k].destructor = destructor;
 			*key = k;
 			return 0;
@@ -211,11 +233,12 @@ int pthread_setspecific(pthread_key_t key, const void *value)
 {
 	if (key >= PTHREAD_KEYS_MAX || !keys[key].used)
 		return EINVAL;
-	pthread_self()->value[key] = (void *)(uintptr_t)value;
+	pthread_self()->value[key].ptr = (void *)(uintptr_t)value;
+	pthread_self()->value[key].era = keys[key].era;
 	return 0;
 }
 
 void *pthread_getspecific(pthread_key_t key)
 {
-	return key < PTHREAD_KEYS_MAX ? pthread_self()->value[key] : NULL;
+	return key < PTHREAD_KEYS_MAX ? key_value(pthread_self(), key) : NULL;
 }

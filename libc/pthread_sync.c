@@ -211,13 +211,17 @@ int pthread_cond_timedwait(pthread_cond_t *c, pthread_mutex_t *m,
 			   const struct timespec *abstime)
 {
 	nsec_t base = c->clock == CLOCK_REALTIME ? clock_wall() : clock_now();
+	struct timespec left = { 0 };
 	nsec_t at;
 
 	if (abstime->tv_nsec < 0 || abstime->tv_nsec >= (long)NSEC_PER_SEC)
 		return EINVAL;
-	at = abstime->tv_sec < 0 ? 0 : (nsec_t)abstime->tv_sec * NSEC_PER_SEC +
-	     (nsec_t)abstime->tv_nsec;
-	return cond_wait(c, m, clock_now() + (at > base ? at - base : 0));
+	at = abstime->tv_sec < 0 ? 0 : libc_timespec_ns(abstime);
+	if (at > base) {
+		left.tv_sec = (time_t)((at - base) / NSEC_PER_SEC);
+		left.tv_nsec = (long)((at - base) % NSEC_PER_SEC);
+	}
+	return cond_wait(c, m, libc_deadline(&left));
 }
 
 int pthread_cond_signal(pthread_cond_t *c)

@@ -11,6 +11,7 @@
 #include "kernel/app.h"
 #include "kernel/panic.h"
 #include "kernel/power.h"
+#include "kernel/thread.h"
 
 typedef void (*init_fn)(void);
 extern const init_fn __preinit_array_start[], __preinit_array_end[];
@@ -48,8 +49,14 @@ int app_start(int argc, char **argv, char **envp)
 	exit(main(argc, argv, envp));
 }
 
-/* After atexit handlers and flushed streams. */
+/* After atexit handlers and flushed streams. The first caller's status counts;
+ * others wait for the end, which may take some writes to a disk. */
 void _exit(int status)
 {
+	static struct thread *ender;
+
+	if (ender && ender != thread_current())
+		thread_sleep_until(NSEC_NEVER);
+	ender = thread_current();
 	power_exit(status & 0xff);
 }
