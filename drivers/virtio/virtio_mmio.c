@@ -14,6 +14,8 @@
 #include "kernel/log.h"
 #include "kernel/page.h"
 
+#define ISR_TRIES	4		/* two suffice for an honest device */
+
 struct virtio_mmio {
 	struct virtio_dev vd;
 	const struct bus_virtio_mmio *bus;
@@ -87,15 +89,23 @@ static uint32_t mmio_generation(struct virtio_dev *vd)
 }
 
 /* The line is edge triggered on some platforms: acknowledge first, then look at
- * the queues, so that what comes later raises it again. */
+ * the queues, so that what comes later raises it again. A bit that rose between
+ * the look and the answer would keep the line up for ever: look again. */
 static void mmio_interrupt(void *arg)
 {
 	struct virtio_dev *vd = arg;
-	uint32_t isr = rd(vd, VIRTIO_MMIO_InterruptStatus);
+	uint32_t isr, seen = 0;
 
-	wr(vd, VIRTIO_MMIO_InterruptACK, isr & (VIRTIO_ISR_QUEUE | VIRTIO_ISR_CONFIG));
+	for (unsigned i = 0; i < ISR_TRIES; i++) {
+		isr = rd(vd, VIRTIO_MMIO_InterruptStatus) &
+		      (VIRTIO_ISR_QUEUE | VIRTIO_ISR_CONFIG);
+		if (!isr)
+			break;
+		wr(vd, VIRTIO_MMIO_InterruptACK, isr);
+		seen |= isr;
+	}
 	virtio_event(vd, VIRTIO_EVENT_QUEUES |
-		     (isr & VIRTIO_ISR_CONFIG ? VIRTIO_EVENT_CONFIG : 0));
+		     (seen & VIRTIO_ISR_CONFIG ? VIRTIO_EVENT_CONFIG : 0));
 }
 
 static int mmio_events_on(struct virtio_dev *vd, unsigned n_queues)

@@ -110,7 +110,8 @@ mutant stop-unbinds	$v/virtio.c '	vd->ops->cut_off(vd);' '' $start
 mutant mmio-queue-ready	$v/virtio_mmio.c 'return rd(vd, VIRTIO_MMIO_QueueReady) == 1 ? 0 : -EIO;' 'return 0;' $start
 mutant mmio-magic	$v/virtio_mmio.c 'mmio_read32(regs + VIRTIO_MMIO_MagicValue) != VIRTIO_MMIO_MAGIC' '0' $start
 mutant mmio-length	$v/virtio_mmio.c 'if (bus->len < VIRTIO_MMIO_Config ||' 'if (' $start
-mutant mmio-ack		$v/virtio_mmio.c 'wr(vd, VIRTIO_MMIO_InterruptACK, isr & (VIRTIO_ISR_QUEUE | VIRTIO_ISR_CONFIG));' '' $start
+mutant mmio-ack		$v/virtio_mmio.c 'wr(vd, VIRTIO_MMIO_InterruptACK, isr);' '' $start
+mutant mmio-ack-again	$v/virtio_mmio.c '#define ISR_TRIES	4' '#define ISR_TRIES	1' $start
 mutant pci-loop		drivers/pci.c 'while (w->steps < PCI_CAP_STEPS)' 'while (1)' $start
 mutant pci-cap-first	drivers/pci.c 'if (w->pos < PCI_CAP_FIRST)' 'if (w->pos == 0)' $cfg
 mutant pci-cap-end	drivers/pci.c ' && w->pos + len <= PCI_CONFIG_LEN)' ')' $start

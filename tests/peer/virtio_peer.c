@@ -184,7 +184,15 @@ static uint32_t mmio_reg_read(struct vpeer *p, unsigned off)
 		return (uint32_t)(p->sel_device < 2 ? p->offers >> (32 * p->sel_device) : 0);
 	case VIRTIO_MMIO_QueueNumMax: return q < VPEER_QUEUES ? p->queue_max : 0;
 	case VIRTIO_MMIO_QueueReady: return q < VPEER_QUEUES && p->ready[q];
-	case VIRTIO_MMIO_InterruptStatus: return p->isr;
+	case VIRTIO_MMIO_InterruptStatus: {
+		uint8_t isr = p->isr;
+
+		if (isr && p->late_config) {	/* between the look and the answer */
+			p->late_config--;
+			raise_irq(p, 0, VIRTIO_ISR_CONFIG);
+		}
+		return isr;
+	}
 	case VIRTIO_MMIO_Status: return get_status(p);
 	case VIRTIO_MMIO_ConfigGeneration: return p->generation;
 	default: return 0;

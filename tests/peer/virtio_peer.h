@@ -37,6 +37,7 @@ struct vpeer {
 	bool no_queue_ready;
 	bool no_msix_vector;		/* PCI: refuses vectors */
 	bool deaf;			/* ignores notifications */
+	unsigned late_config;		/* MMIO: changes right after the status was read */
 	unsigned notify_off;		/* PCI: added to each queue's */
 	bool tolerant;			/* for fuzzing: wrong accesses do not abort */
 

@@ -210,6 +210,18 @@ static void test_mmio(void)
 	fresh(VPEER_MMIO);
 	p.id = 40;
 	ok(refused() && !strcmp(vpeer_child(&p)->name, "virtio/peer"), "a type without driver");
+
+	fresh(VPEER_MMIO);
+	vpeer_plug(&p);
+	pk_settle();
+	p.late_config = 1;
+	vpeer_irq(&p, 0);
+	pk_settle();
+	ok(p.isr == 0, "what comes between status and acknowledgement does not hold the line up");
+	p.late_config = 1000000;
+	vpeer_irq(&p, 0);
+	pk_settle();
+	ok(p.late_config > 900000, "a status that never clears does not hold the guest up");
 }
 
 static void put32(unsigned off, uint32_t v)
