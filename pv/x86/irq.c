@@ -109,13 +109,14 @@ bool irq_timer_fired(void)
 
 static void line_fired(unsigned line)
 {
+	if (!(flags[line] & LINE_ON))
+		return;		/* on its way when the line was masked */
 	if (flags[line] & LINE_LEVEL && !(flags[line] & LINE_HELD)) {
 		ioapic_mask(line);
 		flags[line] |= LINE_HELD;
 		n_held++;
 	}
-	if (flags[line] & LINE_ON)
-		event_set_pending(line);
+	event_set_pending(line);
 }
 
 void x86_irq(unsigned vector)
