@@ -30,7 +30,7 @@ def build(app, fmt="elf", **env):
 def make_iso(elf, out, cmdline, modules=()):
     cmd = [f"{ROOT}/tools/mkiso.sh", "-o", out]
     for m in modules:
-        cmd += ["-m", f"{os.path.basename(m)}={m}"]
+        cmd += ["-m", m if "=" in m else f"{os.path.basename(m)}={m}"]
     r = subprocess.run(cmd + [elf, "--", *shlex.split(cmdline)], capture_output=True, text=True, timeout=120)
     if r.returncode:
         raise RuntimeError("mkiso: " + r.stdout + r.stderr)
