@@ -63,18 +63,18 @@ int posix_memalign(void **out, size_t align, size_t len)
 	return 0;
 }
 
-void *memalign(size_t align, size_t len)
-{
-	return result(heap_alloc_aligned(HEAP_APP, align, len));
-}
-
 void *aligned_alloc(size_t align, size_t len)
 {
 	if (align == 0 || (align & (align - 1))) {
 		errno = EINVAL;
 		return NULL;
 	}
-	return memalign(align, len);
+	return result(heap_alloc_aligned(HEAP_APP, align, len));
+}
+
+void *memalign(size_t align, size_t len)
+{
+	return aligned_alloc(align, len);
 }
 
 size_t malloc_usable_size(void *p)

@@ -51,13 +51,15 @@ int main(int argc, char **argv)
 			dir = argv[i] + 4;
 	if (wanted(argc, argv, "libc"))
 		test_c_library();
+	if (wanted(argc, argv, "posix"))
+		test_posix();
 	if (wanted(argc, argv, "threads"))
 		test_threads();
 	if (wanted(argc, argv, "sockets"))
 		test_sockets();
 	if (wanted(argc, argv, "files")) {
 		if (dir)
-			test_files(dir);
+			test_files(dir), test_posix_files();
 		else
 			skip("files", "no dir= given");
 	}

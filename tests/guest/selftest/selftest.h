@@ -13,3 +13,5 @@ void test_c_library(void);
 void test_threads(void);
 void test_sockets(void);
 void test_files(const char *dir);
+void test_posix(void);
+void test_posix_files(void);
