@@ -19,6 +19,7 @@
 static struct console *consoles;
 static bool use_platform;
 static bool writing;			/* a console's write that logs */
+static bool panic_writing;
 static char early[EARLY_SIZE];
 static size_t early_end;		/* bytes ever put there */
 static char *input;			/* one page, from the first input on */
@@ -84,8 +85,11 @@ void console_unregister(struct console *c)
 
 void console_write(const char *text, size_t len)
 {
-	if (writing)
+	/* A console that says why it fails is the last to be asked to print it. */
+	if (writing) {
+		pv->puts(text, len);
 		return;
+	}
 	writing = true;
 	for (struct console *c = consoles; c; c = c->next)
 		c->write(c, text, len);
@@ -105,8 +109,13 @@ void console_panic_write(const char *text, size_t len)
 		early_replay(NULL, platform_emit);
 	if (pv)
 		pv->puts(text, len);
+	/* One that panics in there never comes back: it is not asked again. */
+	if (panic_writing)
+		return;
+	panic_writing = true;
 	for (struct console *c = consoles; c; c = c->next)
 		c->panic_write(c, text, len);
+	panic_writing = false;
 }
 
 void console_use_platform(void)

@@ -88,7 +88,7 @@ void panic(const char *fmt, ...)
 	va_start(ap, fmt);
 	fmt_vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	emitf("\npanic: %s\n", text);
+	emitf("\npanic: %.150s\n", text);	/* so that its end fits too */
 	print_where();
 	emit("backtrace:\n");
 	backtrace_print((uintptr_t)arch_frame_pointer(), emit);

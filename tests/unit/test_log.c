@@ -102,6 +102,27 @@ static void test_recursion(void)
 	ok(true, "a console that logs does not recurse");
 }
 
+/* It breaks in the middle of a line and says so, then is gone. */
+static struct console leaving;
+
+static void leave(struct console *c, const char *text, size_t len)
+{
+	(void)text, (void)len;
+	log_err(LOG_DEV, "%s failed", c->name);
+	console_unregister(c);
+}
+
+static struct console leaving = { "leaving", leave, leave, NULL };
+
+static void test_last_words(void)
+{
+	console_register(&leaving);
+	fake_pv_output_clear();
+	log_info(LOG_APP, "y");
+	ok(fake_pv_output_has("dev: error: leaving failed\n"),
+	   "why the last console failed is said on the platform's");
+}
+
 static size_t got;
 
 static void reader(void *arg)
@@ -137,6 +158,7 @@ int main(void)
 	test_early();
 	test_levels();
 	test_recursion();
+	test_last_words();
 	test_input();
 	return done_testing();
 }

@@ -57,6 +57,40 @@ static void test_twice(void)
 	   "a console that panics: both are said, and it ends");
 }
 
+static unsigned depth, deepest;
+
+/* As a panic in there: the platform's exit writes its last line. */
+static void recursing_console(struct console *c, const char *s, size_t len)
+{
+	(void)c, (void)s, (void)len;
+	if (++depth > deepest)
+		deepest = depth;
+	if (depth < 10)
+		console_panic_write("exit status\n", 12);
+	depth--;
+}
+
+static void test_exit_line(void)
+{
+	static struct console c = { "deep", no_write, recursing_console, NULL };
+
+	console_register(&c);
+	fake_pv_output_clear();
+	console_panic_write("x", 1);
+	console_unregister(&c);
+	ok(deepest == 1 && fake_pv_output_has("exit status"),
+	   "what a broken console says in turn goes to the platform only (%u)", deepest);
+}
+
+static void test_long(void)
+{
+	static char text[400];
+
+	memset(text, 'l', sizeof(text) - 1);
+	ok(FAKE_PV_PANICS(panic("%s", text), "lll\n  at "),
+	   "a long reason is cut, with its end");
+}
+
 static struct trap_regs regs;
 
 static void fault_at(uintptr_t ip, uintptr_t sp, uintptr_t fp, uintptr_t addr)
@@ -94,6 +128,8 @@ int main(void)
 	console_use_platform();
 	device_announce(&dev);
 	test_report();
+	test_long();
+	test_exit_line();
 	thread_join(thread_create("t", in_thread, NULL, 0));
 	test_twice();
 	return done_testing();
