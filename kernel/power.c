@@ -89,8 +89,11 @@ void power_request(enum power_kind kind)
 		return;
 	}
 	requested = true;
-	reboot = kind == POWER_REBOOT;
 	log_info(LOG_KERNEL, "the host asks for %s", names[kind]);
+	/* The program ended already, its volumes are being synced. */
+	if (exiting && timer_set(&grace, clock_now() + POWER_GRACE_NS) == 0)
+		return;
+	reboot = kind == POWER_REBOOT;
 	for (struct power_hook *h = hooks; h; h = h->next)
 		handled |= h->fn(kind) != 0;
 	if (!handled || timer_set(&grace, clock_now() + POWER_GRACE_NS))

@@ -122,6 +122,28 @@ static void power_child(int requests, nsec_t end)
 	ok(fake_pv_child_ok(pid), "%d requests: off at once", requests);
 }
 
+/* The program ends, its volumes are being synced: a request changes nothing. */
+static void slow_sync(void)
+{
+	power_request(POWER_OFF);
+	thread_sleep_until(clock_now() + NSEC_PER_SEC);
+	strcat(trail, "s");
+}
+
+static void test_power_while_exiting(void)
+{
+	static struct power_exit_hook e = { slow_sync, NULL };
+	int pid = fake_pv_fork(), status;
+
+	if (pid == 0) {
+		trail[0] = 0;
+		power_add_exit_hook(&e);
+		status = FAKE_PV_EXIT_OF(power_exit(7));
+		_exit(status != 7 || !strchr(trail, 's'));
+	}
+	ok(fake_pv_child_ok(pid), "a request does not cut short an exit under way");
+}
+
 static void test_power(void)
 {
 	static struct power_hook h = { term_hook, NULL };
@@ -159,6 +181,7 @@ int main(void)
 	test_probe();
 	test_fail();
 	test_netdev();
+	test_power_while_exiting();
 	test_power();
 	return done_testing();
 }
