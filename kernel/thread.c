@@ -124,6 +124,8 @@ struct thread *thread_create(const char *name, void (*fn)(void *), void *arg,
 	uintptr_t tls;
 	struct thread *t;
 
+	if (stack_len >> PAGE_SHIFT >= page_total())
+		return NULL;		/* and its sum with a guard cannot wrap */
 	stack_len = stack_len ? ALIGN_UP(stack_len, PAGE_SIZE) :
 		    THREAD_STACK_DEFAULT;
 	t = descriptor_alloc(&tls);

@@ -252,6 +252,18 @@ static void test_guard(void)
 	thread_join(t);
 }
 
+static void test_absurd_stacks(void)
+{
+	static const size_t len[] = {
+		SIZE_MAX, SIZE_MAX - PAGE_SIZE + 1, SIZE_MAX - PAGE_SIZE, SIZE_MAX / 2,
+		(size_t)1 << 44,
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(len); i++)
+		ok(!thread_create("huge", nothing, NULL, len[i]),
+		   "no stack of %zu bytes", len[i]);
+}
+
 static void test_failures(void)
 {
 	size_t pages = page_free_count();
@@ -314,6 +326,7 @@ int main(void)
 	test_fpu();
 	test_leaks();
 	test_guard();
+	test_absurd_stacks();
 	test_failures();
 	test_watchdog();
 	test_mutex();
