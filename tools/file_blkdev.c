@@ -19,6 +19,13 @@ static int fd_of(const struct blkdev *bd)
 	return (int)(intptr_t)bd->driver;
 }
 
+static int write_error;
+
+int file_blkdev_error(void)
+{
+	return write_error;
+}
+
 static int device_size(int fd, uint64_t *out)
 {
 	struct stat st;
@@ -56,6 +63,7 @@ int file_blkdev_open(struct blkdev *bd, const char *path, bool write,
 		close(fd);
 		return r;
 	}
+	write_error = 0;
 	memset(bd, 0, sizeof(*bd));
 	strncpy(bd->name, base ? base + 1 : path, sizeof(bd->name) - 1);
 	bd->n_sectors = (size ? size : have) / BLK_SECTOR;
@@ -98,8 +106,10 @@ int blkdev_write(struct blkdev *bd, uint64_t off, const void *buf, size_t len)
 	while (len > 0) {
 		ssize_t n = pwrite(fd_of(bd), p, len, (off_t)off);
 
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
+		if (n <= 0) {
+			write_error = n < 0 ? errno : EIO;
+			return -write_error;
+		}
 		p += n;
 		off += (uint64_t)n;
 		len -= (size_t)n;

@@ -5,6 +5,7 @@
  */
 #include "tools/mkvol.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -43,6 +44,36 @@ void warn(const char *fmt, ...)
 	va_end(ap);
 }
 
+static char *partial;
+
+const char *output_begin(const char *out)
+{
+	struct stat st;
+
+	if (stat(out, &st) == 0 && !S_ISREG(st.st_mode)) {
+		if (!S_ISDIR(st.st_mode))
+			return out;
+		die("%s: is a folder", out);
+	}
+	if (asprintf(&partial, "%s.part", out) < 0)
+		die("no memory");
+	return partial;
+}
+
+void output_done(const char *out)
+{
+	if (partial && rename(partial, out) < 0)
+		die("%s: %s", out, strerror(errno));
+	free(partial);
+	partial = NULL;
+}
+
+void output_drop(void)
+{
+	if (partial)
+		unlink(partial);
+}
+
 void die(const char *fmt, ...)
 {
 	va_list ap;
@@ -52,6 +83,7 @@ void die(const char *fmt, ...)
 	vfprintf(stderr, fmt, ap);
 	fputc('\n', stderr);
 	va_end(ap);
+	output_drop();
 	exit(MKVOL_FAILED);
 }
 
@@ -89,6 +121,9 @@ static int usage(const char *why, const char *what)
 	return MKVOL_USAGE;
 }
 
+#define SIZE_LEAST (16ull << 10)
+#define SIZE_MOST  (8ull << 40)		/* 2^31 blocks of 4 KiB */
+
 /* "64M" -> bytes; 0: wrong. */
 static uint64_t parse_size(const char *s)
 {
@@ -96,11 +131,11 @@ static uint64_t parse_size(const char *s)
 	unsigned long long v = strtoull(s, &end, 10);
 	int shift = *end == 'K' ? 10 : *end == 'M' ? 20 : *end == 'G' ? 30 : 0;
 
-	if (end == s || s[0] == '-' || v > (1ull << 50))
+	if (end == s || s[0] == '-' || v > SIZE_MOST >> shift)
 		return 0;
 	if (end[0] && (!shift || end[1]))
 		return 0;
-	return v << shift;
+	return v << shift < SIZE_LEAST ? 0 : v << shift;
 }
 
 static int make(int argc, char **argv, bool volume)
@@ -108,13 +143,18 @@ static int make(int argc, char **argv, bool volume)
 	static const struct option options[] = {
 		{ "output", required_argument, NULL, 'o' },
 		{ "size", required_argument, NULL, 's' },
+		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	const char *out = NULL;
 	uint64_t size = 0;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "o:s:", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "ho:s:", options, NULL)) != -1) {
+		if (c == 'h') {
+			fputs(usage_text, stdout);
+			return MKVOL_OK;
+		}
 		if (c == 'o')
 			out = optarg;
 		else if (c == 's' && volume)
@@ -122,7 +162,7 @@ static int make(int argc, char **argv, bool volume)
 		else
 			return usage("unknown option", NULL);
 		if (c == 's' && !size)
-			return usage("not a size", optarg);
+			return usage("not a size (16K to 8192G)", optarg);
 	}
 	if (!out)
 		return usage("where to? -o IMAGE is missing", NULL);

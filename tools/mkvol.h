@@ -17,6 +17,12 @@
 /* "mkvol: ..." on stderr. die() exits with MKVOL_FAILED. */
 void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
+/* Where to write what shall become `out`: beside it, so that a failure neither
+ * leaves half an image nor takes away the old one; devices are written as they
+ * are. die() removes it. output_done() puts it in its place. */
+const char *output_begin(const char *out);
+void output_done(const char *out);
+void output_drop(void);
 /* "12.3 MiB" */
 const char *human(uint64_t bytes, char *buf, size_t size);
 

@@ -135,11 +135,11 @@ int archive_make(const char *out, const char *folder)
 	static const char end[2 * TAR_BLOCK];
 	struct tree t;
 	char a[32];
-	long size;
+	off_t size;
 
 	tree_read(&t, folder);
 	out_name = out;
-	out_file = fopen(out, "wb");
+	out_file = fopen(output_begin(out), "wb");
 	if (!out_file)
 		die("%s: %s", out, strerror(errno));
 	for (size_t i = 1; i < t.n; i++) {
@@ -147,10 +147,11 @@ int archive_make(const char *out, const char *folder)
 		progress("files", i, t.n - 1);
 	}
 	put(end, sizeof(end));
-	size = ftell(out_file);
+	size = ftello(out_file);
 	if (fclose(out_file) != 0)
 		die("%s: %s", out, strerror(errno));
-	printf("%s: %s, %zu entries\n", out, human((uint64_t)size, a, sizeof(a)),
+	output_done(out);
+	printf("%s: %s, %zu entries\n", out, human(size < 0 ? 0 : (uint64_t)size, a, sizeof(a)),
 	       t.n - 1);
 	tree_free(&t);
 	return MKVOL_OK;

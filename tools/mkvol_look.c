@@ -27,7 +27,8 @@ static void mount_image(struct blkdev *bd, const char *image)
 	int r = file_blkdev_open(bd, image, false, 0);
 
 	if (r < 0)
-		die("%s: %s", image, strerror(-r));
+		die("%s: %s", image, r == -ENOTBLK ?
+		    "neither a file nor a block device" : strerror(-r));
 	r = lfs_probe(bd, &what);
 	if (r == 0 && what == LFS_PROBE_ARCHIVE)
 		r = archive_mount_disk(MNT, bd);

@@ -16,6 +16,7 @@
 #include "tools/mkvol.h"
 
 #define MNT "/v"
+#define FILE_MOST 0x7fffffffu		/* littlefs' greatest file */
 
 /* Blocks that the tree takes at most: data in whole blocks with the links of
  * littlefs' list, and metadata. A name with its attributes takes less than 64
@@ -167,20 +168,29 @@ int volume_make(const char *out, const char *folder, uint64_t size)
 	int r, close_r;
 
 	tree_read(&t, folder);
+	for (size_t i = 0; i < t.n; i++)
+		if (t.e[i].size > FILE_MOST)
+			die("%s: larger than 2 GiB, too large for a volume",
+			    t.e[i].host);
 	need = blocks_needed(&t);
 	if (!size && !device)
 		size = auto_size(need);
 	size -= size % LFS_BLOCK;
-	r = file_blkdev_open(&bd, out, true, size);
+	r = file_blkdev_open(&bd, output_begin(out), true, size);
 	if (r < 0)
-		die("%s: %s", out, r == -EBUSY ? "is in use" : strerror(-r));
+		die("%s: %s", out, r == -EBUSY ? "is in use" :
+		    r == -ENOTBLK ? "neither a file nor a block device" :
+		    strerror(-r));
 	size = bd.n_sectors * BLK_SECTOR;
 	host_wall = t.e[0].mtime_ns ? t.e[0].mtime_ns : 1;
 	r = make(&bd, &t, &used);
 	close_r = file_blkdev_close(&bd);
 	if (r == 0)
 		r = close_r;
-	if (r == -ENOSPC) {
+	if (r < 0 && file_blkdev_error()) {	/* the host's own trouble */
+		warn("%s: writing failed: %s", out,
+		     strerror(file_blkdev_error()));
+	} else if (r == -ENOSPC) {
 		warn("%s: %s does not fit into %s; about %s are needed", out,
 		     folder, human(size, a, sizeof(a)),
 		     human(auto_size(need), b, sizeof(b)));
@@ -188,10 +198,10 @@ int volume_make(const char *out, const char *folder, uint64_t size)
 		warn("%s: %s", out, strerror(-r));
 	}
 	if (r < 0) {
-		if (!device)
-			unlink(out);
+		output_drop();
 		return MKVOL_FAILED;
 	}
+	output_done(out);
 	printf("%s: %s, %zu entries, %s used\n", out, human(size, a, sizeof(a)),
 	       t.n - 1, human(used, b, sizeof(b)));
 	tree_free(&t);
