@@ -85,7 +85,7 @@ int virtio_begin(struct virtio_dev *vd, uint64_t wanted, unsigned n_queues)
 unsigned virtio_queue_size(unsigned most)
 {
 	size_t mib = page_total() >> (20 - PAGE_SHIFT);
-	unsigned n = mib < 12 ? 64 : mib < 64 ? 128 : 256;
+	unsigned n = mib < 12 ? 64 : mib < 48 ? 256 : 1024;
 
 	return n < most ? n : most;
 }

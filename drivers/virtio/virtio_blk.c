@@ -23,7 +23,7 @@
 #define QUEUE_LEN	64u
 #define CHAIN_MAX	(BLK_MAX_SEGS + 2)
 #define BYTES_MAX	(1u << 20)		/* per request: bounds its time */
-#define SECTORS_MAX	(1ull << 54)		/* offsets in bytes fit 63 bits */
+#define SECTORS_MAX	((1ull << 54) - 1)	/* offsets in bytes fit 63 bits */
 #define ID_WAIT_NS	(50 * NSEC_PER_MSEC)	/* for the serial number, at start */
 #define STATUS_NONE	0xff			/* not a status: never answered */
 

@@ -19,7 +19,7 @@
 #include "kernel/page.h"
 #include "kernel/panic.h"
 
-#define QUEUE_LEN	256u
+#define QUEUE_LEN	1024u		/* a burst of 1,000 clients; QEMU's PCI device has 256 */
 #define CHAIN_MAX	(NET_TX_SEGS_MAX + 1)
 #define MTU_DEFAULT	1500u
 #define MTU_MIN		68u		/* 5.1.4.1 */
@@ -53,6 +53,8 @@ static int tx_make_room(struct vnet *n, unsigned need)
 		/* the device must know of the frames that fill the ring */
 		virtq_kick(tx);
 		if (!virtq_arm(tx, virtq_in_flight(tx) / 2)) {
+			if (n->vd->stopped)
+				return -EIO;
 			n->tx_owed = true;
 			return -EAGAIN;
 		}

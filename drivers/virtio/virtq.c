@@ -262,7 +262,6 @@ bool virtq_get(struct virtq *vq, void **cookie, uint32_t *len)
 bool virtq_arm(struct virtq *vq, unsigned after)
 {
 	unsigned in_flight = (uint16_t)(vq->published - vq->cons);
-	uint16_t idx;
 
 	if (vq->broken)
 		return false;
@@ -277,8 +276,10 @@ bool virtq_arm(struct virtq *vq, unsigned after)
 	/* pairs with the device's fence between its used index and its look at
 	 * our wish: either it sees the wish, or we see the index here */
 	shared_fence_store_load();
-	idx = shared_load16(&vq->used->idx);
-	return (uint16_t)(idx - vq->cons) >= after;
+	/* What is seen here is what virtq_get() will take, whatever the device
+	 * makes of its index meanwhile: each round of a consumer's loop ends one
+	 * chain at least. */
+	return look(vq) && (uint16_t)(vq->peer_prod - vq->cons) >= after;
 }
 
 void virtq_disarm(struct virtq *vq)

@@ -11,7 +11,8 @@
  *			...;
  *	} while (virtq_arm(vq, 1));
  *
- * A violation calls dev_fail() for the queue's device from within virtq_get():
+ * A violation calls dev_fail() for the queue's device from within virtq_get() or
+ * virtq_arm():
  * the driver's quiesce() runs there, the queue is `broken` afterwards, gets
  * nothing and takes nothing.
  */
@@ -101,7 +102,7 @@ bool virtq_get(struct virtq *vq, void **cookie, uint32_t *len) MUST_CHECK;
 
 /* Asks for an event when `after` more chains are done (1: the next one; more
  * only counts with event indices). True: they are done already, and no event
- * may come for them: consume again. */
+ * may come for them: consume again; virtq_get() has one. */
 bool virtq_arm(struct virtq *vq, unsigned after) MUST_CHECK;
 
 /* No events wanted; one may still come. */

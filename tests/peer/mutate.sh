@@ -87,8 +87,9 @@ mutant slot-cleared	$v/virtq.c 'vq->slot[head].n_desc = 0;' '' $ring
 mutant kick-fence	$v/virtq.c '	shared_fence_store_load();
 	if (vq->event_idx)		/*' '	if (vq->event_idx)		/*' $race
 mutant arm-fence	$v/virtq.c '	shared_fence_store_load();
-	idx = shared_load16' '	idx = shared_load16' $race
-mutant arm-recheck	$v/virtq.c 'return (uint16_t)(idx - vq->cons) >= after;' 'return idx == 0x1ffff;' $ring
+	/* What is seen' '	/* What is seen' $race
+mutant arm-kept	$v/virtq.c 'return look(vq) && (uint16_t)(vq->peer_prod - vq->cons) >= after;' 'return (uint16_t)(shared_load16(&vq->used->idx) - vq->cons) >= after;' $ring
+mutant arm-recheck	$v/virtq.c 'return look(vq) && (uint16_t)(vq->peer_prod - vq->cons) >= after;' 'return false;' $ring
 mutant kick-event-index	$v/virtq.c 'shared_load16(avail_event(vq)) - 1)' 'shared_load16(avail_event(vq)))' $ring
 mutant kick-flag	$v/virtq.c 'notify = !(shared_load16(&vq->used->flags) & VIRTQ_USED_F_NO_NOTIFY);' 'notify = true;' $ring
 mutant publish		$v/virtq.c 'shared_store_release16(&vq->avail->idx, now);' '' $ring

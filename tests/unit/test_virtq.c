@@ -149,6 +149,24 @@ static void test_kicks(void)
 	ok(n_kicks == 2, "kick when it asks again");
 }
 
+/* What arming says is there must be there: else a device that moves its index to
+ * and fro holds the driver in its loop. */
+static void test_arm_is_kept(void)
+{
+	fresh(0, 100);
+	ok(add(0, 1, 5) == 0, "one buffer");
+	virtq_kick(vq);
+	ok(!virtq_arm(vq, 1), "armed");
+	peer.used->ring[100 % NUM].id = 0;
+	peer.used->ring[100 % NUM].len = 4;
+	peer.used->idx = 101;
+	ok(virtq_arm(vq, 1), "the device used it");
+	peer.used->idx = 100;
+	ok(get(NULL) == 5, "and cannot take that back");
+	peer.used->idx = 107;
+	ok(!virtq_arm(vq, 1) && vq->broken, "arming believes no index that cannot be");
+}
+
 /* The device uses a buffer just before, or just after the driver arms. */
 static void test_arm(void)
 {
@@ -301,6 +319,7 @@ int main(void)
 		test_full_and_order();
 		test_kicks();
 		test_arm();
+		test_arm_is_kept();
 		test_lies();
 		test_memory();
 	}
