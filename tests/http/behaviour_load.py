@@ -99,7 +99,7 @@ def misbehave(ctx, rng):
 
 def monkeys(ctx):
     """random clients"""
-    count, failures = 400, []
+    count, failures = 8 * ctx.clients, []
 
     def run(seed):
         rng = random.Random(seed)
