@@ -58,6 +58,9 @@ MACH	:= -march=x86-64 -mno-red-zone -fno-pic -fno-pie -fcf-protection=none \
 	   -fstack-protector-strong -mstack-protector-guard=global \
 	   -ftls-model=local-exec -ffunction-sections -fdata-sections \
 	   -fno-omit-frame-pointer -fno-asynchronous-unwind-tables
+# "rep" costs more than a call where the CPU is emulated, and starts slowly elsewhere.
+MACH	+= $(if $(findstring clang,$(CC)),,-mmemcpy-strategy=unrolled_loop:128:noalign,libcall:-1:noalign \
+	   -mmemset-strategy=unrolled_loop:128:noalign,libcall:-1:noalign)
 GUEST	:= -std=c11 $(OPT) -g $(MACH) -nostdinc -isystem $(shell $(CC) -print-file-name=include)
 PICO	:= $(B)/picolibc
 PICOINC	:= -isystem $(PICO)/include -D_GNU_SOURCE -D_POSIX_TIMERS=1 \
@@ -77,8 +80,8 @@ conv	      := -Wconversion
 flags_boot    := $(WARN) $(conv) -ffreestanding $(call inc,boot)
 flags_kernel  := $(WARN) -ffreestanding -fno-builtin $(call inc,kernel) -idirafter $(PICO)/include
 flags_pv      := $(WARN) $(conv) -ffreestanding $(call inc,pv) -idirafter $(PICO)/include
-flags_drivers := $(WARN) $(conv) -ffreestanding $(call inc,drivers) -idirafter $(PICO)/include
-flags_net     := $(WARN) -ffreestanding $(call inc,net) $(LWIP_INC) -idirafter $(PICO)/include
+flags_drivers := $(WARN) $(conv) -ffreestanding -fbuiltin $(call inc,drivers) -idirafter $(PICO)/include
+flags_net     := $(WARN) -ffreestanding -fbuiltin $(call inc,net) $(LWIP_INC) -idirafter $(PICO)/include
 flags_fs      := $(WARN) -ffreestanding $(call inc,fs) $(LITTLEFS_INC) -idirafter $(PICO)/include
 flags_libc    := $(WARN) -fno-builtin -DGLINT_VERSION='"$(VERSION)"' $(call inc,libc) -isystem libc/include $(PICOINC)
 flags_apps    := $(WARN) -isystem libc/include $(PICOINC) -isystem $(PHP)

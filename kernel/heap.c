@@ -380,6 +380,11 @@ size_t heap_usable_size(const void *ptr)
 	return ptr ? block_size(block_page(ptr, &id, &off)) : 0;
 }
 
+size_t heap_live_bytes(enum heap_owner owner)
+{
+	return stats[owner].live_bytes;
+}
+
 void heap_stats(enum heap_owner owner, struct heap_stats *out)
 {
 	*out = stats[owner];

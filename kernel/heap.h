@@ -35,6 +35,7 @@ struct heap_stats {
 	uint64_t failed;
 };
 void heap_stats(enum heap_owner owner, struct heap_stats *out);
+size_t heap_live_bytes(enum heap_owner owner);
 const char *heap_owner_name(enum heap_owner owner);
 
 /* Called when memory runs short, before an allocation fails: caches free what

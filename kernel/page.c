@@ -17,30 +17,19 @@
 #define BINS 32
 #define BIN_SCAN 8		/* runs looked at in a bin that may not fit */
 
-struct region {
-	uintptr_t start;
-	size_t len;			/* bytes */
-	uint32_t first;			/* number of its first page */
-};
-
-RO_AFTER_INIT static struct region regions[BOOT_REGIONS_MAX];
+RO_AFTER_INIT static struct page_region regions[BOOT_REGIONS_MAX];
 RO_AFTER_INIT static unsigned n_regions;
-RO_AFTER_INIT static struct page *pages;
+RO_AFTER_INIT struct page_region page_first_region;
+RO_AFTER_INIT struct page *page_table;
 RO_AFTER_INIT static uint32_t n_pages_all;
 static uint32_t bins[BINS];
 static uint32_t bins_used;		/* bit i: bins[i] is not empty */
 static size_t n_free, n_managed;
 
-struct page *page_meta(uint32_t id)
-{
-	return &pages[id];
-}
-
-/* Regions are sorted by size, so the first one nearly always answers. */
-uint32_t page_id(uintptr_t addr)
+uint32_t page_id_elsewhere(uintptr_t addr)
 {
 	for (unsigned i = 0; i < n_regions; i++) {
-		const struct region *r = &regions[i];
+		const struct page_region *r = &regions[i];
 
 		if (addr - r->start < r->len)
 			return r->first + (uint32_t)((addr - r->start) >> PAGE_SHIFT);
@@ -48,10 +37,10 @@ uint32_t page_id(uintptr_t addr)
 	return PAGE_NONE;
 }
 
-static const struct region *region_of(uint32_t id)
+static const struct page_region *region_of(uint32_t id)
 {
 	for (unsigned i = 0; i < n_regions; i++) {
-		const struct region *r = &regions[i];
+		const struct page_region *r = &regions[i];
 
 		if (id - r->first < r->len >> PAGE_SHIFT)
 			return r;
@@ -59,9 +48,9 @@ static const struct region *region_of(uint32_t id)
 	return NULL;
 }
 
-void *page_addr(uint32_t id)
+void *page_addr_elsewhere(uint32_t id)
 {
-	const struct region *r = region_of(id);
+	const struct page_region *r = region_of(id);
 
 	ASSERT(r);
 	return (void *)(r->start + ((size_t)(id - r->first) << PAGE_SHIFT));
@@ -75,33 +64,33 @@ static unsigned bin_of(size_t n)
 static void bin_insert(uint32_t id, uint32_t len)
 {
 	unsigned b = bin_of(len);
-	struct page *p = &pages[id];
+	struct page *p = &page_table[id];
 
 	p->kind = PAGE_FREE;
 	p->len = len;
 	p->prev = PAGE_NONE;
 	p->next = bins[b];
 	if (p->next != PAGE_NONE)
-		pages[p->next].prev = id;
+		page_table[p->next].prev = id;
 	bins[b] = id;
 	bins_used |= 1u << b;
 	if (len > 1) {
-		pages[id + len - 1].kind = PAGE_FREE_TAIL;
-		pages[id + len - 1].head = id;
+		page_table[id + len - 1].kind = PAGE_FREE_TAIL;
+		page_table[id + len - 1].head = id;
 	}
 }
 
 static void bin_remove(uint32_t id)
 {
-	struct page *p = &pages[id];
+	struct page *p = &page_table[id];
 	unsigned b = bin_of(p->len);
 
 	if (p->prev != PAGE_NONE)
-		pages[p->prev].next = p->next;
+		page_table[p->prev].next = p->next;
 	else
 		bins[b] = p->next;
 	if (p->next != PAGE_NONE)
-		pages[p->next].prev = p->prev;
+		page_table[p->next].prev = p->prev;
 	if (bins[b] == PAGE_NONE)
 		bins_used &= ~(1u << b);
 }
@@ -119,8 +108,8 @@ static size_t skip_for(uint32_t id, size_t align)
 
 static uint32_t find_in_bin(unsigned b, size_t n, size_t align, unsigned scan)
 {
-	for (uint32_t id = bins[b]; id != PAGE_NONE && scan--; id = pages[id].next) {
-		if (skip_for(id, align) + n <= pages[id].len)
+	for (uint32_t id = bins[b]; id != PAGE_NONE && scan--; id = page_table[id].next) {
+		if (skip_for(id, align) + n <= page_table[id].len)
 			return id;
 	}
 	return PAGE_NONE;
@@ -148,7 +137,7 @@ static uint32_t find_run(size_t n, size_t align)
 static void mark_used(uint32_t id, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		pages[id + i].kind = PAGE_USED;
+		page_table[id + i].kind = PAGE_USED;
 	n_free -= n;
 }
 
@@ -160,7 +149,7 @@ static void *try_alloc(size_t n, size_t align)
 	if (id == PAGE_NONE)
 		return NULL;
 	bin_remove(id);
-	len = pages[id].len;
+	len = page_table[id].len;
 	skip = (uint32_t)skip_for(id, align);
 	if (skip)
 		bin_insert(id, skip);
@@ -194,7 +183,7 @@ static void free_run(uint32_t id, uint32_t n)
 	uint32_t after = id + n;
 
 	if (id > 0 && same_region(id - 1, id)) {
-		struct page *left = &pages[id - 1];
+		struct page *left = &page_table[id - 1];
 		uint32_t head = left->kind == PAGE_FREE ? id - 1 :
 			left->kind == PAGE_FREE_TAIL ? left->head : PAGE_NONE;
 
@@ -204,10 +193,10 @@ static void free_run(uint32_t id, uint32_t n)
 			id = head;
 		}
 	}
-	if (after < n_pages_all && pages[after].kind == PAGE_FREE &&
+	if (after < n_pages_all && page_table[after].kind == PAGE_FREE &&
 	    same_region(after, id)) {
 		bin_remove(after);
-		n += pages[after].len;
+		n += page_table[after].len;
 	}
 	bin_insert(id, n);
 }
@@ -220,9 +209,9 @@ void page_free(void *addr, size_t n)
 	ASSERT(id != PAGE_NONE && n <= n_pages_all - id);
 	for (size_t i = 0; i < n; i++) {
 		/* Double free, or not a run that was handed out. */
-		ASSERT(pages[id + i].kind == PAGE_USED);
-		pages[id + i].kind = PAGE_FREE_TAIL;
-		pages[id + i].head = id;
+		ASSERT(page_table[id + i].kind == PAGE_USED);
+		page_table[id + i].kind = PAGE_FREE_TAIL;
+		page_table[id + i].head = id;
 	}
 	n_free += n;
 	free_run(id, (uint32_t)n);
@@ -237,10 +226,10 @@ bool page_extend(void *addr, size_t from, size_t to)
 
 	if (to > n_pages_all || after >= n_pages_all)
 		return false;
-	if (pages[after].kind != PAGE_FREE || pages[after].len < more ||
+	if (page_table[after].kind != PAGE_FREE || page_table[after].len < more ||
 	    !same_region(id, after))
 		return false;
-	len = pages[after].len;
+	len = page_table[after].len;
 	bin_remove(after);
 	if (len > more)
 		bin_insert(after + (uint32_t)more, len - (uint32_t)more);
@@ -301,8 +290,9 @@ void page_init(const struct boot_info *bi)
 	meta = ALIGN_UP(n_pages_all * sizeof(struct page), PAGE_SIZE);
 	if (meta >= regions[0].len)
 		return;
-	pages = (struct page *)(regions[0].start + regions[0].len - meta);
-	memset(pages, 0, meta);
+	page_first_region = regions[0];
+	page_table = (struct page *)(regions[0].start + regions[0].len - meta);
+	memset(page_table, 0, meta);
 	for (unsigned i = 0; i < n_regions; i++) {
 		uint32_t n = (uint32_t)((regions[i].len - (i ? 0 : meta)) >> PAGE_SHIFT);
 

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernel/page.h"
+
 enum page_kind {
 	PAGE_HELD = 0,		/* not ours to give: metadata */
 	PAGE_FREE,		/* first page of a free run */
@@ -37,10 +39,43 @@ struct page {
 	uint32_t prev, next;	/* FREE: the bin; SLAB: partial slabs of the class */
 };
 
-/* By number; by address (PAGE_NONE: not ours); the address of a number. */
-struct page *page_meta(uint32_t id);
-uint32_t page_id(uintptr_t addr);
-void *page_addr(uint32_t id);
+struct page_region {
+	uintptr_t start;
+	size_t len;			/* bytes */
+	uint32_t first;			/* number of its first page */
+};
+
+/* Written by page_init() only. */
+extern struct page *page_table;
+extern struct page_region page_first_region;	/* the largest */
+
+/* By number; by address (PAGE_NONE: not ours); the address of a number. Inline
+ * for the region that nearly always answers: the heap asks all the time. */
+uint32_t page_id_elsewhere(uintptr_t addr);
+void *page_addr_elsewhere(uint32_t id);
+
+static inline struct page *page_meta(uint32_t id)
+{
+	return &page_table[id];
+}
+
+static inline uint32_t page_id(uintptr_t addr)
+{
+	const struct page_region *r = &page_first_region;
+
+	if (addr - r->start < r->len)
+		return r->first + (uint32_t)((addr - r->start) >> PAGE_SHIFT);
+	return page_id_elsewhere(addr);
+}
+
+static inline void *page_addr(uint32_t id)
+{
+	const struct page_region *r = &page_first_region;
+
+	if (id - r->first < r->len >> PAGE_SHIFT)
+		return (void *)(r->start + ((size_t)(id - r->first) << PAGE_SHIFT));
+	return page_addr_elsewhere(id);
+}
 
 /* Grows the run in place from `from` to `to` pages if what follows is free. */
 bool page_extend(void *addr, size_t from, size_t to);

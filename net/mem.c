@@ -32,14 +32,13 @@ void net_mem_init(void)
 void *net_mem_alloc(size_t len)
 {
 	size_t most = len > SMALL ? limit : limit + limit / 8;
+	size_t before = heap_live_bytes(HEAP_NET);
 	void *p = NULL;
 
 	if (used + len <= most)
 		p = heap_alloc(HEAP_NET, len);
-	if (p)
-		used += heap_usable_size(p);
-	else
-		refused++;
+	used += heap_live_bytes(HEAP_NET) - before;
+	refused += !p;
 	return p;
 }
 
@@ -52,9 +51,10 @@ void *net_mem_calloc(size_t n, size_t len)
 
 void net_mem_free(void *p)
 {
-	if (p)
-		used -= heap_usable_size(p);
+	size_t before = heap_live_bytes(HEAP_NET);
+
 	heap_free(HEAP_NET, p);
+	used -= before - heap_live_bytes(HEAP_NET);
 }
 
 enum net_pressure net_mem_pressure(void)

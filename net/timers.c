@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * lwIP's cyclic timers (LWIP_TIMERS_CUSTOM), each armed only while it has
- * work: at its own period while something waits for it, every 10 seconds with
- * the missed ticks made up while only ages matter, not at all otherwise.
+ * work: at its own period while something waits for it, every 20 seconds with
+ * the missed ticks made up while only ages matter, not at all otherwise. The
+ * slow ones all run at multiples of 20 seconds: one wake-up for all.
  *
  * TCP's timer is parked when no connection waits for anything (open and idle
  * connections do not): the tick counter is then moved on at once by the next
@@ -25,7 +26,7 @@
 #include "lwip/sys.h"
 #include "lwip/timeouts.h"
 
-#define LAZY		(10 * NSEC_PER_SEC)
+#define LAZY		(20 * NSEC_PER_SEC)
 #define TCP_TICK	(TCP_TMR_INTERVAL * NSEC_PER_MSEC)
 #define TCP_SLOW	(TCP_SLOW_INTERVAL * NSEC_PER_MSEC)
 #define ARP_HOT		(8 * NSEC_PER_SEC)	/* requests are repeated 5 times */
@@ -167,13 +168,13 @@ static struct cyclic cyclic[] = {
 
 static void cyclic_arm(struct cyclic *c, enum need need)
 {
-	nsec_t step = c->period * NSEC_PER_MSEC;
+	nsec_t step = c->period * NSEC_PER_MSEC, now = clock_now();
 
 	c->armed = need;
 	if (need == NEED_LAZY && step < LAZY)
-		step = LAZY;
-	if (need != NEED_OFF)
-		arm(&c->timer, clock_now() + step);
+		arm(&c->timer, (now + LAZY + LAZY / 2) / LAZY * LAZY);
+	else if (need != NEED_OFF)
+		arm(&c->timer, now + step);
 }
 
 static void cyclic_run(void *arg)
@@ -186,7 +187,7 @@ static void cyclic_run(void *arg)
 	/* While something waits, a stall of ours must not use up its tries. */
 	if (c->armed == NEED_TICKS || n == 0)
 		n = 1;
-	c->last = now;
+	c->last = c->armed == NEED_TICKS ? now : c->last + n * step;
 	for (; n; n--)
 		c->tick();
 	cyclic_arm(c, c->need());

@@ -162,17 +162,17 @@ static bool add_pieces(struct net_tx *tx, const struct txq_slot *s, uint32_t ski
 
 static bool same_flow(const struct txq_tcp *a, const struct txq_tcp *b)
 {
-	if (a->v6 != b->v6 || a->hdr_len != b->hdr_len || a->tcp_off != b->tcp_off)
+	/* The ports first: they nearly always differ. */
+	if (be32(a->tcp) != be32(b->tcp) || a->v6 != b->v6 ||
+	    a->hdr_len != b->hdr_len || a->tcp_off != b->tcp_off)
 		return false;
 	if (memcmp(a->ip - SIZEOF_ETH_HDR, b->ip - SIZEOF_ETH_HDR, SIZEOF_ETH_HDR) != 0)
 		return false;
 	if (a->v6 ? memcmp(a->ip + 8, b->ip + 8, 32) != 0 :
 	    (a->ip[1] != b->ip[1] || memcmp(a->ip + 12, b->ip + 12, 8) != 0))
 		return false;
-	/* ports; acknowledgement; window */
-	return memcmp(a->tcp, b->tcp, 4) == 0 &&
-	       memcmp(a->tcp + 8, b->tcp + 8, 4) == 0 &&
-	       memcmp(a->tcp + 14, b->tcp + 14, 2) == 0;
+	return be32(a->tcp + 8) == be32(b->tcp + 8) &&	/* acknowledgement */
+	       be16(a->tcp + 14) == be16(b->tcp + 14);	/* window */
 }
 
 /* How many frames from the oldest on make one: 1 where nothing can be merged.
@@ -192,7 +192,7 @@ static unsigned merge(struct txq *q, struct net_tx *tx, const struct txq_tcp *fi
 		return 1;
 	for (i = 1; i < q->n && i < NET_TX_SEGS_MAX; i++) {
 		struct txq_slot *s = slot_at(q, i);
-		struct net_tx saved = *tx;
+		unsigned n_segs = tx->n_segs;
 
 		if (t.payload != mss || (flags & ~FLAG_PSH) != FLAG_ACK ||
 		    !txq_parse_tcp(s, &t) || !same_flow(first, &t) ||
@@ -202,7 +202,7 @@ static unsigned merge(struct txq *q, struct net_tx *tx, const struct txq_tcp *fi
 		    *payload + t.payload + first->hdr_len > GSO_MAX)
 			break;
 		if (!add_pieces(tx, s, t.hdr_len)) {
-			*tx = saved;
+			tx->n_segs = n_segs;
 			break;
 		}
 		*payload += t.payload;
@@ -276,12 +276,16 @@ static bool linearize(struct txq_slot *s)
 static int send_oldest(struct txq *q)
 {
 	struct txq_slot *s = slot_at(q, 0);
-	struct net_tx tx = { .n_segs = 0 };
+	struct net_tx tx;
 	struct txq_tcp t;
 	uint32_t payload = 0;
 	unsigned n = 1;
 	int err;
 
+	/* Not its many seg[]: that would be most of the work here. */
+	tx.n_segs = 0;
+	tx.needs_csum = tx.gso_v6 = false;
+	tx.csum_start = tx.csum_offset = tx.gso_size = tx.hdr_len = 0;
 	if (!add_pieces(&tx, s, 0)) {
 		tx.n_segs = 0;
 		if (!linearize(s) || !add_pieces(&tx, s, 0)) {

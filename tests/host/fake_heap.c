@@ -77,6 +77,11 @@ size_t heap_usable_size(const void *p)
 	return malloc_usable_size((void *)(uintptr_t)p);
 }
 
+size_t heap_live_bytes(enum heap_owner owner)
+{
+	return stats[owner].live_bytes;
+}
+
 void heap_stats(enum heap_owner owner, struct heap_stats *out)
 {
 	*out = stats[owner];

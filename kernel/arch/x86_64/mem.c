@@ -199,6 +199,20 @@ int memcmp(const void *a, const void *b, size_t len)
 			return p[i] - q[i];
 		}
 	}
+	if (len >= 8) {
+		uint64_t x = FROM(u64_any, p), y = FROM(u64_any, q);
+
+		if (x != y)
+			return __builtin_bswap64(x) < __builtin_bswap64(y) ? -1 : 1;
+		len -= 8, p += 8, q += 8;
+	}
+	if (len >= 4) {
+		uint32_t x = FROM(u32_any, p), y = FROM(u32_any, q);
+
+		if (x != y)
+			return __builtin_bswap32(x) < __builtin_bswap32(y) ? -1 : 1;
+		len -= 4, p += 4, q += 4;
+	}
 	for (; len; len--, p++, q++) {
 		if (*p != *q)
 			return *p - *q;
