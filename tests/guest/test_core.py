@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """Kernel and platform against a host that misbehaves: see core/main.c."""
-import os, subprocess, sys, tempfile, time
+import os, re, subprocess, sys, tempfile, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from vm import ROOT, Guest, Tap, build
 
@@ -51,6 +51,18 @@ def machines(t):
             t.ok(status == 2 and "usage" in g.text(), f"{what}: starts and ends ({status})")
 
 
+def pages(t):
+    """The page tables as the CPU sees them: identity, nothing writable and executable, page 0 and low memory absent."""
+    for way in ("microvm", "q35"):
+        with Guest("core", way=way, args="idle", mem="64M") as g:
+            g.wait_for("ready", 20)
+            table = g.qmp("human-monitor-command", **{"command-line": "info tlb"})["return"]
+        found = [(int(m[1], 16), int(m[2], 16), m[3]) for m in re.finditer(r"^([0-9a-f]+): ([0-9a-f]+) (\S+)", table, re.M)]
+        code = [v for v, _, flags in found if "X" not in flags]
+        wrong = [hex(v) for v, p, flags in found if v != p or v < 0x100000 or ("W" in flags and "X" not in flags)]
+        t.ok(len(found) > 50 and code and not wrong, f"{way}: {len(found)} mappings, {len(code)} of code, none writable and executable {wrong[:5]}")
+
+
 def unplug(t):
     """The host asks for a device back: no driver answers, nothing breaks."""
     for way, where in (("q35", ["-device", "pcie-root-port,id=rp,slot=1", "-device", "virtio-net-pci,netdev=x,id=nic,bus=rp"]),
@@ -74,6 +86,7 @@ def main():
         failing_disk(t, d)
     unread_console(t)
     machines(t)
+    pages(t)
     unplug(t)
     return t.done()
 

@@ -16,7 +16,8 @@ WAYS = {
     "smash-stack": (r"(?i)stack.*(smash|canary|overwritten|protector)", "smash_stack"), "double-free": (r"(?i)(heap|free)", "double_free"),
     "free-wild": (r"(?i)(heap|free|page)", "free_wild"), "use-after-free": (r"(?i)(heap|free)", "use_after_free"),
     "divide": (r"(?i)divide", "divide"), "undefined": (r"(?i)(undefined|invalid) (opcode|instruction)", "undefined"),
-    "non-canonical": (r"(?i)general protection", "privileged"),
+    "non-canonical": (r"(?i)general protection", "privileged"), "write-sealed": (r"(?i)write.*read-only", "write_sealed"),
+    "thread-overflow": (r"(?i)stack overflow", "deeper"),
 }
 
 

@@ -4,6 +4,7 @@
  * protections of pages, stacks and heap seen at work. What it prints last is
  * "survived", which no test wants to read.
  */
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -144,6 +145,28 @@ static void privileged(void)
 	(void)*(volatile char *)hidden;
 }
 
+/* The canary, on the page that is sealed when start-up is over. */
+extern uintptr_t __stack_chk_guard;
+
+static void write_sealed(void)
+{
+	*(volatile uintptr_t *)&__stack_chk_guard = 1;
+}
+
+static void *digger(void *arg)
+{
+	stack_overflow();
+	return arg;
+}
+
+static void thread_overflow(void)
+{
+	pthread_t t;
+
+	if (pthread_create(&t, NULL, digger, NULL) == 0)
+		pthread_join(t, NULL);
+}
+
 static void do_abort(void)
 {
 	abort();
@@ -160,7 +183,8 @@ static const struct {
 	{ "smash-stack", smash_stack }, { "double-free", double_free },
 	{ "free-wild", free_wild }, { "use-after-free", use_after_free },
 	{ "divide", divide }, { "undefined", undefined },
-	{ "non-canonical", privileged }, { "abort", do_abort },
+	{ "non-canonical", privileged }, { "write-sealed", write_sealed },
+	{ "thread-overflow", thread_overflow }, { "abort", do_abort },
 };
 
 int main(int argc, char **argv)
