@@ -211,6 +211,8 @@ static void say_ipv6(struct netif *n, int i, u8_t old_state)
 	    !ip6_addr_isvalid(netif_ip6_addr_state(n, i)))
 		return;
 	ip6addr_ntoa_r(netif_ip6_addr(n, i), addr, sizeof(addr));
+	for (char *c = addr; *c; c++)		/* RFC 5952, 4.3 */
+		*c |= *c >= 'A' && *c <= 'F' ? 'a' - 'A' : 0;
 	if (i == 0)
 		log_debug(LOG_NET, "%s: %s", net_if_name(n), addr);
 	else

@@ -31,12 +31,13 @@
 #define TCP_SLOW	(TCP_SLOW_INTERVAL * NSEC_PER_MSEC)
 #define ARP_HOT		(8 * NSEC_PER_SEC)	/* requests are repeated 5 times */
 #define ARP_WARM	((ARP_MAXAGE + 20) * NSEC_PER_SEC)
-#define FRAGMENT_HOT	((IP_REASS_MAXAGE + 2) * NSEC_PER_SEC)
 #define DNS_HOT		(60 * NSEC_PER_SEC)
 
 enum need { NEED_OFF, NEED_LAZY, NEED_TICKS };
 
-static nsec_t arp_seen, fragment_seen, dns_seen;	/* 0: never */
+static nsec_t arp_seen, dns_seen;	/* 0: never */
+/* Until no datagram in pieces is left: counted in ticks, which may be late. */
+static unsigned reass_ticks;
 
 static bool within(nsec_t seen, nsec_t span)
 {
@@ -60,7 +61,18 @@ static enum need need_arp(void)
 
 static enum need need_reass(void)
 {
-	return within(fragment_seen, FRAGMENT_HOT) ? NEED_TICKS : NEED_OFF;
+	return reass_ticks ? NEED_TICKS : NEED_OFF;
+}
+
+_Static_assert((int)IP_TMR_INTERVAL == (int)IP6_REASS_TMR_INTERVAL &&
+	       IP_REASS_MAXAGE == IPV6_REASS_MAXAGE, "one timer serves both");
+
+static void reass_tick(void)
+{
+	ip_reass_tmr();
+	ip6_reass_tmr();
+	if (reass_ticks)
+		reass_ticks--;
 }
 
 static enum need need_dns(void)
@@ -154,9 +166,7 @@ struct cyclic {
 
 static struct cyclic cyclic[] = {
 	{ .tick = etharp_tmr, .need = need_arp, .period = ARP_TMR_INTERVAL },
-	{ .tick = ip_reass_tmr, .need = need_reass, .period = IP_TMR_INTERVAL },
-	{ .tick = ip6_reass_tmr, .need = need_reass,
-	  .period = IP6_REASS_TMR_INTERVAL },
+	{ .tick = reass_tick, .need = need_reass, .period = IP_TMR_INTERVAL },
 	{ .tick = dns_tmr, .need = need_dns, .period = DNS_TMR_INTERVAL },
 	{ .tick = dhcp_fine_tmr, .need = need_dhcp_fine,
 	  .period = DHCP_FINE_TIMER_MSECS },
@@ -219,7 +229,7 @@ void net_timers_note_arp(void)
 
 void net_timers_note_fragment(void)
 {
-	fragment_seen = clock_now() | 1;
+	reass_ticks = IP_REASS_MAXAGE + 2;
 }
 
 /* The time to live of remembered answers passed by while nobody asked. */

@@ -150,8 +150,7 @@ static void test_dhcp(void)
 	   "DHCP: address logged");
 	ok(fake_pv_output_has("net0: 10.0.0.2/24 gateway 10.0.0.1"),
 	   "static address logged");
-	ok(fake_pv_output_has("net0: 2001:DB8::2/64") ||
-	   fake_pv_output_has("net0: 2001:db8::2/64"), "IPv6 address logged");
+	ok(fake_pv_output_has("net0: 2001:db8::2/64"), "IPv6 address logged, in lower case");
 }
 
 static uint8_t pattern[200000];
@@ -288,9 +287,13 @@ static void test_fragments(void)
 		ok((echoes > before_echo) == (pass == 0), "reassembly, pass %d", pass);
 	}
 	ok(wire0.rx_lent == 2, "a datagram in pieces waits");
-	peer_run(&peer0, 20000);
+	/* On a busy host each tick comes late. */
+	for (int i = 0; i < 20; i++) {
+		fake_pv_advance(1300 * NSEC_PER_MSEC);
+		wire_settle();
+	}
 	heap_stats(HEAP_NET, &after);
-	ok(wire0.rx_lent == 0, "and is given up after 15 s");
+	ok(wire0.rx_lent == 0, "and is given up after 15 s, though ticks are late");
 }
 
 static void test_idle(void)
