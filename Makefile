@@ -140,7 +140,7 @@ third_party/%/.stamp:
 # ---- targets ----------------------------------------------------------------
 print-linux-src:
 	@echo $(addprefix $(app_dir)/,$(SRC) $(SRC_LINUX)) $(filter $(PHP)/%,$(third_src))
-.PHONY: objects print-linux-src FORCE help deps packages image run linux sizes clean distclean check-app check-pv
+.PHONY: objects print-linux-src FORCE help deps packages image run linux sizes clean distclean check-app check-pv check-format
 
 help: ## list the targets
 	@echo "make TARGET [APP=hello|echo|httpd] [PV=\"$(all_pv)\"] [FORMAT=elf|iso] ..."
@@ -158,9 +158,12 @@ check-app:
 check-pv:
 	@test -z "$(no_pv)" || { echo "make: platform '$(no_pv)' has not landed yet (have: $(all_pv))" >&2; exit 2; }
 
-image: check-app check-pv deps ## build/APP.elf, or build/APP.iso with FORMAT=iso
+check-format:
+	@case "$(FORMAT)" in elf|iso) ;; *) echo "make: FORMAT=$(FORMAT): not one of elf, iso" >&2; exit 2 ;; esac
+image: check-app check-pv check-format deps ## build/APP.elf, or build/APP.iso with FORMAT=iso
 	@$(MAKE) --no-print-directory $(B)/$(APP).$(FORMAT)
-$(B)/%.iso: $(B)/%.elf tools/mkiso.sh
+# Always: ARGS and KARGS are fixed in it.
+$(B)/%.iso: $(B)/%.elf tools/mkiso.sh FORCE
 	@tools/mkiso.sh -o $@ $< $(if $(KARGS)$(ARGS),-- $(KARGS) $(if $(ARGS),-- $(ARGS)))
 
 run: ## boot APP in the foreground: SITE= DISK= PORT= MEM= ARGS= ON=qemu
@@ -176,7 +179,7 @@ linux: check-app packages ## the same application as a Linux program, build/linu
 -include tools/mkvol.mk
 .PHONY: mkvol
 mkvol: $(B)/host/mkvol ## the host tool that makes volumes and archives
-$(B)/host/mkvol: $(MKVOL_SRC) | third_party/littlefs/.stamp
+$(B)/host/mkvol: $(MKVOL_SRC) $(wildcard fs/*.h tools/*.h kernel/*.h kernel/lib/*.h) | third_party/littlefs/.stamp
 	@mkdir -p $(@D); echo "  HOSTCC $@"
 	@$(HOSTCC) -std=gnu11 -O2 -g -Wall -Wextra -I. $(MKVOL_CFLAGS) $(MKVOL_SRC) -o $@
 
