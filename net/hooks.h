@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * The places where lwIP asks us (LWIP_HOOK_FILENAME). Their functions are in
- * net/isn.c, net/guard.c and net/config.c.
+ * net/isn.c, net/guard.c, net/dhcp.c and net/config.c.
  */
 #pragma once
 
@@ -33,3 +33,8 @@ int net_ip6_seen(const struct pbuf *p, struct netif *netif);
 /* The gateway that the command line gave for IPv6, or NULL. */
 const ip6_addr_t *net_ip6_gateway(struct netif *netif, const ip6_addr_t *dest);
 #define LWIP_HOOK_ND6_GET_GW(netif, dest) net_ip6_gateway((netif), (dest))
+
+/* Called before each DHCP message goes out; adds nothing to it. */
+void net_dhcp_sending(void);
+#define LWIP_HOOK_DHCP_APPEND_OPTIONS(netif, dhcp, state, msg, msg_type, len) \
+	net_dhcp_sending()

@@ -49,10 +49,30 @@ class Dhcp(threading.Thread):
 
 
 def liar(a, n):
-    """Wrong before right: what a client must not take, then the true answer. (No NAK: that ends a lease, whoever sends it.)"""
+    """Wrong before right: what a client must not take, then the true answer."""
     o = a[:240]
+    nak = lambda server: o + b"\x35\1\6\x36\4" + server + b"\xff" + b"\0" * 60
     return [a[:100], o, a[:4] + b"\xde\xad\xbe\xef" + a[8:], a[:28] + b"\2\2\2\2\2\2" + a[34:], a[:236] + b"\0\0\0\0" + a[240:], o + b"\x35\xff\2", o + b"\x35\0\xff",
-            o + b"\x34\1\3" + b"\1\xf0" * 20, o + bytes([3, 255]) + b"\xff" * 20, o + b"\0" * 200, a[:1] + b"\1\xff" + a[3:]] * 2 + [a]
+            o + b"\x34\1\3" + b"\1\xf0" * 20, o + bytes([3, 255]) + b"\xff" * 20, o + b"\0" * 200, a[:1] + b"\1\xff" + a[3:], nak(b"\x0a\0\0\x42"), nak(b"")] * 2 + [a]
+
+
+def refuser(a, n):
+    """Offers, and refuses what it offered."""
+    return [a if a[242] == 2 else a[:242] + b"\6" + a[243:]]
+
+
+def storm():
+    """A server that refuses every request is not asked more often than one that is silent."""
+    make_tap(0)
+    server = Dhcp(lie=refuser)
+    with NetGuest("echo", kargs="ip=dhcp") as g:
+        time.sleep(8)
+        n = len(server.seen)
+        t.ok(2 <= n <= 20, f"DHCP, a server that refuses: {n} messages in 8 s")
+        server.lie = None
+        t.ok(bool(g.wait_for(r"net0: 10\.0\.0\.50/24", 20)), "DHCP, a server that refuses: an address when it no longer does")
+    server.close()
+    drop_tap(0)
 
 
 def dhcp(way, what, most, **kw):
@@ -147,6 +167,7 @@ def main():
     dhcp("q35", "a plain server", 10)
     dhcp("microvm", "the first two requests are lost", 20, silent=2)
     dhcp("microvm", "a server that lies first", 20, lie=liar)
+    storm()
     several("microvm")
     several("q35")
     gateway()

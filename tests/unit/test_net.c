@@ -3,7 +3,7 @@
  * The network core against a scripted peer: ARP, ping, TCP with loss, DHCP,
  * IPv6, malformed frames, quiet when idle. Two interfaces: net0 static, net1 by DHCP.
  *
- * SOURCES: net/net.c net/config.c net/netif.c net/txq.c net/pcbhash.c net/mem.c
+ * SOURCES: net/net.c net/config.c net/dhcp.c net/netif.c net/txq.c net/pcbhash.c net/mem.c
  * SOURCES: net/isn.c net/guard.c net/timers.c net/stats.c net/checksum.c
  * SOURCES: tests/host/lwip_tcp.c tests/host/lwip_tcp_in.c tests/host/lwip_tcp_out.c
  * SOURCES: tests/host/lwip_rest.c tests/host/wire.c tests/host/peer.c
@@ -22,6 +22,7 @@
 #include "kernel/cmdline.h"
 #include "kernel/console.h"
 #include "kernel/timer.h"
+#include "lwip/dhcp.h"
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/stats.h"
 #include "net/net_impl.h"
@@ -91,6 +92,7 @@ static bool count_echo(struct peer *p, const struct peer_view *v)
 }
 
 static unsigned discovers, requests;
+static unsigned nak_server;	/* refuses all requests, as 192.168.7.N; 0: does not */
 
 /* A DHCP server: offers 192.168.7.9/24, router and name server .1. */
 static bool dhcp_server(struct peer *p, const struct peer_view *v)
@@ -114,6 +116,10 @@ static bool dhcp_server(struct peer *p, const struct peer_view *v)
 			"\x03\x04\xc0\xa8\x07\x01\x06\x04\xc0\xa8\x07\x01"
 			"\x33\x04\x00\x00\x0e\x10\xff", 34);
 	m[242] = type == 1 ? 2 : 5;
+	if (type == 3 && nak_server) {
+		m[242] = 6;
+		m[248] = (uint8_t)nak_server;
+	}
 	memcpy(p->guest4, "\xff\xff\xff\xff", 4);
 	peer_udp(p, false, 67, 68, m, sizeof(m), 0);
 	memcpy(p->guest4, "\xc0\xa8\x07\x09", 4);
@@ -151,6 +157,35 @@ static void test_dhcp(void)
 	ok(fake_pv_output_has("net0: 10.0.0.2/24 gateway 10.0.0.1"),
 	   "static address logged");
 	ok(fake_pv_output_has("net0: 2001:db8::2/64"), "IPv6 address logged, in lower case");
+}
+
+/* The server refuses, or another one does. */
+static void test_dhcp_nak(void)
+{
+	struct netif *n;
+
+	NETIF_FOREACH(n)
+		if (netif_dhcp_data(n))
+			break;
+	discovers = requests = 0;
+	nak_server = 1;
+	dhcp_network_changed_link_up(n);
+	peer_run(&peer1, 30000);
+	ok(discovers >= 2 && discovers <= 5 && requests <= 25,
+	   "NAKs for 30 s: %u discoveries, %u requests", discovers, requests);
+	nak_server = 0;
+	peer_run(&peer1, 20000);
+	ok(dhcp_supplied_address(n), "then an address");
+	dhcp_release_and_stop(n);
+	ok(dhcp_start(n) == ERR_OK, "released, started again");
+	discovers = requests = 0;
+	nak_server = 66;
+	peer_run(&peer1, 12000);
+	ok(discovers == 1 && requests >= 3, "NAKs of a server not asked are nothing: "
+	   "%u discoveries, %u requests", discovers, requests);
+	nak_server = 0;
+	peer_run(&peer1, 60000);
+	ok(dhcp_supplied_address(n), "then an address");
 }
 
 static uint8_t pattern[200000];
@@ -405,6 +440,7 @@ int main(void)
 	serve(80);
 	test_arp_and_ping();
 	test_dhcp();
+	test_dhcp_nak();
 	test_tcp();
 	peer_run(&peer0, 10000);
 	heap_stats(HEAP_NET, &before);
