@@ -164,6 +164,9 @@ static void test_checks(void)
 	   "multiples of the block size");
 	ok(!blkdev_read(&bd, 0, buf, 6144) && disk.requests == before + 2,
 	   "pieces too are multiples of it");
+	before = disk.requests;
+	ok(blkdev_read(&bd, SECTORS * 512 - 5120, buf, 6144) == -EINVAL &&
+	   disk.requests == before, "what goes past the end does not begin");
 	bd.block_size = 512;
 }
 

@@ -183,6 +183,16 @@ static void high(void)
 	ok(table[0] == 8 * GIB + 0x83 && table[511] == 9 * GIB - 2 * MIB + 0x83,
 	   "by 2 MiB pages");
 	start();
+	bi.region[0].start = (uintptr_t)low;
+	bi.region[0].end = (uintptr_t)low + 2 * 4096;
+	bi.region[1].start = (uintptr_t)low + 4 * 4096;
+	bi.region[1].end = (uintptr_t)low + 5 * 4096;
+	bi.region[2].start = 4 * GIB;
+	bi.region[2].end = 5 * GIB;
+	bi.n_regions = 3;
+	ok(!boot_map_high(&bi, pdpt) && bi.region[0].end == (uintptr_t)low + 4096 &&
+	   bi.region[1].end - bi.region[1].start == 4096, "no region is left empty");
+	start();
 	bi.region[0].start = 4 * GIB;
 	bi.region[0].end = 5 * GIB;
 	bi.n_regions = 1;

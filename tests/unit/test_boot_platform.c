@@ -29,6 +29,16 @@ static void dates(void)
 	ok(!rtc_to_unix(&none, &s), "all zero is no date");
 	r = (struct rtc_registers){ 0x5a, 0, 0, 1, 1, 0, 0x02 };
 	ok(!rtc_to_unix(&r, &s), "not BCD");
+	for (unsigned i = 0; i < 7; i++) {
+		static const uint8_t wrong[7][3] = {
+			{ 0x12, 0x01, 0x61 }, { 0x12, 0x13, 0x00 }, { 0x12, 0x00, 0x00 },
+			{ 0x00, 0x01, 0x00 }, { 0x32, 0x01, 0x00 }, { 0x12, 0x99, 0x00 },
+			{ 0x12, 0xff, 0x00 },
+		};
+
+		r = (struct rtc_registers){ wrong[i][2], 0, 0, wrong[i][0], wrong[i][1], 0x24, 0x02 };
+		ok(!rtc_to_unix(&r, &s), "no such second, month or day (%u)", i);
+	}
 	for (time_t t = 946684800; t < 4102444800ll; t += 86400 * 3 + 7777) {
 		struct tm tm;
 
