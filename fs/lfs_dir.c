@@ -304,19 +304,32 @@ static int do_rename(struct lfs_volume *v, struct lfs_node *n, const char *from,
 	return n->h ? lfs_result(v, reopen(v, n), to) : 0;
 }
 
-static int lfs_rename(struct vfs_mount *m, const char *from, const char *to)
+/* The node of what shall be changed; it exists. */
+static int node_to_change(struct lfs_volume *v, const char *path,
+			  struct lfs_node **n)
 {
-	struct lfs_volume *v = lfs_of(m);
-	struct lfs_node *n;
 	int r;
 
 	lfs_bd_new_op(&v->bd);
 	r = lfs_may_write(v);
 	if (r == 0)
-		r = lfs_node_get(v, from, &n);
+		r = lfs_node_get(v, path, n);
+	if (r == 0 && (*n)->kind == LFS_ABSENT) {
+		lfs_node_put(v, *n);
+		r = -ENOENT;
+	}
+	return r;
+}
+
+static int lfs_rename(struct vfs_mount *m, const char *from, const char *to)
+{
+	struct lfs_volume *v = lfs_of(m);
+	struct lfs_node *n;
+	int r = node_to_change(v, from, &n);
+
 	if (r < 0)
 		return r;
-	r = n->kind == LFS_ABSENT ? -ENOENT : do_rename(v, n, from, to);
+	r = do_rename(v, n, from, to);
 	lfs_node_put(v, n);
 	return r;
 }
@@ -325,16 +338,11 @@ static int lfs_chmod(struct vfs_mount *m, const char *path, uint32_t mode)
 {
 	struct lfs_volume *v = lfs_of(m);
 	struct lfs_node *n;
-	int r;
+	int r = node_to_change(v, path, &n);
 
-	lfs_bd_new_op(&v->bd);
-	r = lfs_may_write(v);
-	if (r == 0)
-		r = lfs_node_get(v, path, &n);
 	if (r < 0)
 		return r;
-	r = n->kind == LFS_ABSENT ? LFS2_ERR_NOENT :
-	    lfs2_setattr(&v->lfs, path, LFS_ATTR_MODE, &mode, 4);
+	r = lfs2_setattr(&v->lfs, path, LFS_ATTR_MODE, &mode, 4);
 	if (r == 0) {
 		n->mode = mode;
 		n->mode_stored = true;
@@ -348,16 +356,11 @@ static int lfs_utime(struct vfs_mount *m, const char *path, uint64_t mtime)
 {
 	struct lfs_volume *v = lfs_of(m);
 	struct lfs_node *n;
-	int r;
+	int r = node_to_change(v, path, &n);
 
-	lfs_bd_new_op(&v->bd);
-	r = lfs_may_write(v);
-	if (r == 0)
-		r = lfs_node_get(v, path, &n);
 	if (r < 0)
 		return r;
-	r = n->kind == LFS_ABSENT ? LFS2_ERR_NOENT :
-	    set_attrs(v, path, mtime, LFS_MODE_ABSENT);
+	r = set_attrs(v, path, mtime, LFS_MODE_ABSENT);
 	if (r == 0)
 		n->mtime = mtime;
 	r = lfs_result(v, r, path);

@@ -33,14 +33,19 @@ static const char usage_text[] =
 "with a warning. The same folder gives the same image, byte for byte.\n"
 "Exit status: 0, 1 (it failed, the reason is on stderr), 2 (wrong usage).\n";
 
+static void say(const char *fmt, va_list ap)
+{
+	fputs("mkvol: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+}
+
 void warn(const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	fputs("mkvol: ", stderr);
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
+	say(fmt, ap);
 	va_end(ap);
 }
 
@@ -79,9 +84,7 @@ void die(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	fputs("mkvol: ", stderr);
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
+	say(fmt, ap);
 	va_end(ap);
 	output_drop();
 	exit(MKVOL_FAILED);
