@@ -42,7 +42,7 @@ static void reverse(char *s, size_t len)
 static void hoist_device_keys(char *s)
 {
 	static const char key[] = "virtio_mmio.device=";
-	size_t len = strlen(s), tail = len;
+	size_t len = strlen(s), tail;
 
 	while (len && s[len - 1] == ' ')
 		s[--len] = '\0';

@@ -51,4 +51,3 @@ void dev_fail(struct device *dev, const char *reason);
 
 /* Calls fn for each device, in the order of announcement. */
 void device_for_each(void (*fn)(struct device *dev, void *arg), void *arg);
-void device_shutdown_all(void);

@@ -208,6 +208,9 @@ static uint64_t changed(uint64_t e, enum pv_prot prot)
 	case PV_PROT_R:
 		return keep | PTE_P | nx;
 	case PV_PROT_RW:
+		/* Of the image, what is read-only stays so. */
+		if (keep < (uintptr_t)_image_end && !(e & PTE_W))
+			return 0;
 		return keep | PTE_P | PTE_W | nx;
 	case PV_PROT_RX:
 		/* Only what is executable already. */
