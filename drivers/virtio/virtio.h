@@ -11,8 +11,11 @@
  *	virtio_ready(vd)			DRIVER_OK
  *	...or virtio_give_up(vd)		after any failure
  *
- * Its quiesce() begins with virtio_stop(vd); then it drains its queues. Memory
- * that the device could write is not reused after a failure.
+ * Its quiesce() begins with virtio_stop(vd); then it drains its queues. After a
+ * failure the drivers' own memory that the device could write is kept for good
+ * unless the reset was confirmed. Callers' buffers (disk reads) are returned
+ * with -EIO all the same: such a device could write any guest memory anyway,
+ * as virtio without ACCESS_PLATFORM gives it all of it.
  */
 #pragma once
 

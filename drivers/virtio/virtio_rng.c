@@ -2,7 +2,9 @@
  *
  * virtio entropy device (Virtio 1.2 section 5.4): asked at start, and waited for
  * some milliseconds if nothing else has seeded the generator; then asked from
- * time to time. A hostile device can only fail to help: what it sends is mixed in.
+ * time to time. What it sends is mixed in, so it can never undo other sources;
+ * but it is believed: where it is the only source, a device that lies knows the
+ * seed. CPUs with RDRAND or RDSEED, and boot seeds, do not depend on it.
  */
 #include <errno.h>
 

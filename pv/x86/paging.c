@@ -147,6 +147,12 @@ static void drop_unused(uint64_t *pdpt)
 		for (unsigned i = 0; i < ram->n_modules; i++)
 			keep_large(pd, g * GIB, ram->module[i].start,
 				   ram->module[i].end);
+		/* Tables of high RAM were cut off the end of a region, perhaps
+		 * with its whole last large page. */
+		for (unsigned h = 4; h < ENTRIES; h++)
+			if (pdpt[h] & PTE_P)
+				keep_large(pd, g * GIB, pdpt[h] & PTE_ADDR,
+					   (pdpt[h] & PTE_ADDR) + PAGE_SIZE);
 	}
 }
 
