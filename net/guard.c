@@ -42,10 +42,11 @@ static void evict_half_open(const struct tcp_pcb_listen *lpcb)
 		vain_at = tcp_ticks;
 }
 
-err_t net_tcp_admit(struct tcp_pcb *pcb, const struct tcp_hdr *hdr)
+err_t net_tcp_admit(struct tcp_pcb *pcb, const struct tcp_hdr *hdr, u16_t optlen)
 {
 	struct tcp_pcb_listen *lpcb = (struct tcp_pcb_listen *)pcb;
 
+	net_tcp_sack(pcb, hdr, optlen);
 	if (pcb->state != LISTEN || (TCPH_FLAGS(hdr) & (TCP_SYN | TCP_ACK)) != TCP_SYN)
 		return ERR_OK;
 	if (net_mem_pressure() == NET_MEM_HIGH) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * The places where lwIP asks us (LWIP_HOOK_FILENAME). Their functions are in
- * net/isn.c, net/guard.c, net/dhcp.c and net/config.c.
+ * net/isn.c, net/guard.c, net/sack.c, net/dhcp.c and net/config.c.
  */
 #pragma once
 
@@ -20,9 +20,14 @@ u32_t net_tcp_isn(const ip_addr_t *local_ip, u16_t local_port,
 
 /* ERR_OK: go on. Else the segment is dropped: new connections wait while
  * memory is short. */
-err_t net_tcp_admit(struct tcp_pcb *pcb, const struct tcp_hdr *hdr);
+err_t net_tcp_admit(struct tcp_pcb *pcb, const struct tcp_hdr *hdr, u16_t optlen);
+/* Options in two buffers (net/netif.c makes that rare) are not looked at. */
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, hdr, optlen, opt1len, opt2, p) \
-	net_tcp_admit((pcb), (hdr))
+	net_tcp_admit((pcb), (hdr), (opt1len))
+
+/* What the SACK option of a segment for an open connection says; its header
+ * is in the host's byte order, its options follow it. Others: does nothing. */
+void net_tcp_sack(struct tcp_pcb *pcb, const struct tcp_hdr *hdr, u16_t optlen);
 
 /* They see fragments pass; never take the packet. */
 int net_ip4_seen(const struct pbuf *p, struct netif *netif);

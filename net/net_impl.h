@@ -52,6 +52,10 @@ void net_recved(struct tcp_pcb *pcb, size_t len);
  * queued gets no more. */
 size_t net_snd_room(const struct tcp_pcb *pcb);
 
+/* To be called by every `sent` callback: new data was acknowledged. Lets the
+ * next hole of a lossy connection be filled at once (net/sack.c). */
+void net_tcp_acked(struct tcp_pcb *pcb);
+
 /* ---- ports: before tcp_bind(.., 0), tcp_connect, udp_bind(.., 0) ------------
  * A fresh random start for lwIP's search of a free port (RFC 6056, 3.3.1). */
 void net_random_ports(void);

@@ -444,8 +444,8 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
 {
 	struct tcp_sock *t = arg;
 
-	(void)pcb;
 	(void)len;
+	net_tcp_acked(pcb);
 	if (t->lingering)
 		wait_queue_wake_all(&t->s.writers);
 	if (t->nospace && !t->shut_wr && writable(t)) {

@@ -6,7 +6,7 @@
  * what follows Ethernet's header to the right address. Checksums count as
  * checked by the device, so that mutations get past them.
  *
- * SOURCES: net/net.c net/config.c net/dhcp.c net/netif.c net/txq.c net/pcbhash.c net/mem.c
+ * SOURCES: net/net.c net/config.c net/dhcp.c net/sack.c net/netif.c net/txq.c net/pcbhash.c net/mem.c
  * SOURCES: net/isn.c net/guard.c net/timers.c net/stats.c net/checksum.c
  * SOURCES: tests/host/lwip_tcp.c tests/host/lwip_tcp_in.c tests/host/lwip_tcp_out.c
  * SOURCES: tests/host/lwip_rest.c tests/host/wire.c tests/host/peer.c

@@ -3,7 +3,7 @@
  * The network core against a scripted peer: ARP, ping, TCP with loss, DHCP,
  * IPv6, malformed frames, quiet when idle. Two interfaces: net0 static, net1 by DHCP.
  *
- * SOURCES: net/net.c net/config.c net/dhcp.c net/netif.c net/txq.c net/pcbhash.c net/mem.c
+ * SOURCES: net/net.c net/config.c net/dhcp.c net/sack.c net/netif.c net/txq.c net/pcbhash.c net/mem.c
  * SOURCES: net/isn.c net/guard.c net/timers.c net/stats.c net/checksum.c
  * SOURCES: tests/host/lwip_tcp.c tests/host/lwip_tcp_in.c tests/host/lwip_tcp_out.c
  * SOURCES: tests/host/lwip_rest.c tests/host/wire.c tests/host/peer.c
@@ -228,6 +228,98 @@ static void test_tcp(void)
 	ok(peer0.bad_checksums == 0, "checksums hold");
 }
 
+/* ---- losses that selective acknowledgements tell ---- */
+static uint32_t watched;
+static unsigned sent_again;
+
+static bool watch(struct peer *p, const struct peer_view *v)
+{
+	(void)p;
+	sent_again += v->proto == 6 && v->data_len && v->seq == watched;
+	return false;
+}
+
+/* A segment at `ack` with a byte of data or none; SACK from `from` segments
+ * beyond it to `to` (equal: no SACK). Returns how often `ack` was sent again. */
+static unsigned sack(struct peer_tcp *t, uint32_t ack, unsigned from, unsigned to, bool data)
+{
+	uint8_t m[33] = { [12] = 8 << 4, [13] = TCPF_ACK | TCPF_PSH };
+	uint32_t word[4] = { t->snd, ack, ack + from * 1460, ack + to * 1460 };
+	static const unsigned at[4] = { 4, 8, 24, 28 };
+
+	m[0] = (uint8_t)(t->port >> 8);
+	m[1] = (uint8_t)t->port;
+	m[3] = 80;
+	m[14] = (uint8_t)(t->wnd >> 8);
+	m[15] = (uint8_t)t->wnd;
+	memset(m + 20, 1, 4);
+	memcpy(m + 22, from == to ? "\1\1" : "\5\12", 2);
+	for (int i = 0; i < (from == to ? 2 : 4); i++)
+		for (int b = 0; b < 4; b++)
+			m[at[i] + b] = (uint8_t)(word[i] >> (24 - 8 * b));
+	if (from == to)
+		memset(m + 24, 1, 8);
+	t->snd += data;
+	watched = ack;
+	sent_again = 0;
+	peer_send(&peer0, false, 6, m, 32 + data, 0, 0);
+	peer_pump(&peer0);
+	return sent_again;
+}
+
+static err_t sack_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
+{
+	(void)arg, (void)len;
+	net_tcp_acked(pcb);
+	return ERR_OK;
+}
+
+static void test_sack(void)
+{
+	struct peer_tcp t;
+	uint32_t una;
+	u32_t ssthresh, wnd;
+	unsigned n = 0;
+
+	ok(peer_tcp_open(&peer0, &t, false, 4100, 80), "SACK: opens");
+	tcp_sent(last_pcb, sack_sent);
+	for (int i = 0; i < 5; i++) {	/* cwnd grows */
+		tcp_write(last_pcb, pattern, 14600, TCP_WRITE_FLAG_COPY);
+		tcp_output(last_pcb);
+		peer_run(&peer0, 100);
+	}
+	peer0.hook = watch;
+	t.mute = true;
+	una = t.rcv;
+	tcp_write(last_pcb, pattern, 14600, TCP_WRITE_FLAG_COPY);
+	tcp_output(last_pcb);
+	peer_pump(&peer0);
+	ok(last_pcb->snd_nxt == una + 14600, "SACK: ten segments under way");
+	wnd = last_pcb->snd_wnd;
+	for (t.wnd = 60000; t.wnd < 60005; t.wnd++)
+		n += sack(&t, una, 0, 0, true);
+	ok(n == 0, "SACK: data and windows without it are no sign of loss");
+	ok(last_pcb->snd_wnd == 60004 && wnd != 60004, "SACK: windows are taken");
+	ok(sack(&t, una, 1, 3, true) == 0, "SACK: two segments beyond: late, perhaps");
+	ok(sack(&t, una, 11, 20, true) == 0 && sack(&t, una, 3, 1, true) == 0,
+	   "SACK: nonsense is not believed");
+	ok(sack(&t, una, 1, 4, true) == 1, "SACK: three beyond: sent again at once");
+	ssthresh = last_pcb->ssthresh;
+	ok(sack(&t, una, 1, 5, true) == 0, "SACK: and once");
+	ok(last_pcb->cwnd >= ssthresh + 4 * 1460, "SACK: the window moves by what arrived");
+	ok(sack(&t, una + 5 * 1460, 1, 2, true) == 1, "SACK: the next hole at once");
+	ok(last_pcb->ssthresh == ssthresh, "SACK: one window is cut once");
+	t.mute = false;
+	t.rcv = una + 5 * 1460;
+	peer_run(&peer0, 3000);
+	ok(t.rcv >= una + 14600 && !last_pcb->unacked && !last_pcb->unsent,
+	   "SACK: all came in the end");
+	peer0.hook = count_echo;
+	peer_tcp_send(&peer0, &t, TCPF_RST, NULL, 0);
+	peer_pump(&peer0);
+	peer_tcp_forget(&peer0, &t);
+}
+
 static void test_bad_checksum_dropped(void)
 {
 	uint8_t f[128], tcp[20] = { 0x13, 0x88, 0, 80 };
@@ -445,6 +537,7 @@ int main(void)
 	peer_run(&peer0, 10000);
 	heap_stats(HEAP_NET, &before);
 	test_tcp();
+	test_sack();
 	test_bad_checksum_dropped();
 	test_malformed();
 	test_fragments();

@@ -3,7 +3,7 @@
  * ip=, netN.ip= and hostname=: what is taken, what is refused with a message
  * that names key, value and an example. Each value in a process of its own.
  *
- * SOURCES: net/net.c net/config.c net/netif.c net/txq.c net/pcbhash.c net/mem.c
+ * SOURCES: net/net.c net/config.c net/dhcp.c net/sack.c net/netif.c net/txq.c net/pcbhash.c net/mem.c
  * SOURCES: net/isn.c net/guard.c net/timers.c net/stats.c net/checksum.c
  * SOURCES: tests/host/lwip_tcp.c tests/host/lwip_tcp_in.c tests/host/lwip_tcp_out.c
  * SOURCES: tests/host/lwip_rest.c tests/host/wire.c tests/host/peer.c

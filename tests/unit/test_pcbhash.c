@@ -4,7 +4,7 @@
  * removals and lookups, by both of lwIP's ways to unlink; growth, growth
  * without memory, and the time of a lookup.
  *
- * SOURCES: net/net.c net/config.c net/dhcp.c net/netif.c net/txq.c net/pcbhash.c net/mem.c
+ * SOURCES: net/net.c net/config.c net/dhcp.c net/sack.c net/netif.c net/txq.c net/pcbhash.c net/mem.c
  * SOURCES: net/isn.c net/guard.c net/timers.c net/stats.c net/checksum.c
  * SOURCES: tests/host/lwip_tcp.c tests/host/lwip_tcp_in.c tests/host/lwip_tcp_out.c
  * SOURCES: tests/host/lwip_rest.c tests/host/wire.c tests/host/peer.c

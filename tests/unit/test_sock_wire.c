@@ -5,7 +5,7 @@
  *
  * SOURCES: tests/host/socks.c net/sock.c net/sock_opt.c net/sock_tcp.c net/sock_tcp_io.c
  * SOURCES: net/sock_udp.c net/dns.c kernel/sock.c kernel/file.c kernel/poll.c kernel/epoll.c
- * SOURCES: net/net.c net/config.c net/dhcp.c net/netif.c net/txq.c net/pcbhash.c net/mem.c
+ * SOURCES: net/net.c net/config.c net/dhcp.c net/sack.c net/netif.c net/txq.c net/pcbhash.c net/mem.c
  * SOURCES: net/isn.c net/guard.c net/timers.c net/stats.c net/checksum.c
  * SOURCES: tests/host/lwip_tcp.c tests/host/lwip_tcp_in.c tests/host/lwip_tcp_out.c
  * SOURCES: tests/host/lwip_rest.c tests/host/wire.c tests/host/peer.c
