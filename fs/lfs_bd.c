@@ -94,21 +94,36 @@ static int flush(struct lfs_bd *bd)
 	return 0;
 }
 
-/* The held block's dirty part goes to the device. It stays held, clean. */
-static int write_held(struct lfs_bd *bd)
+/* The held block's dirty part from `start` on goes to the device; what lies
+ * before stays dirty. */
+static int write_from(struct lfs_bd *bd, uint32_t start)
 {
 	uint32_t unit = bd->dev->block_size;
 	uint32_t from = ALIGN_DOWN(bd->dirty_from, unit);
 	uint32_t to = ALIGN_UP(bd->dirty_to, unit);
 
-	if (bd->held == LFS_NO_BLOCK || bd->dirty_to == 0)
-		return 0;
+	if (from < start)
+		from = start;
 	bd->unflushed = true;
 	if (blkdev_write(bd->dev, (uint64_t)bd->held * LFS_BLOCK + from,
 			 bd->data + from, to - from) < 0) {
 		bcache_drop(bd->cache, bd->held);
 		return write_failed(bd, "write", bd->held);
 	}
+	bd->dirty_to = from;
+	return 0;
+}
+
+/* All of it. The block stays held, clean. */
+static int write_held(struct lfs_bd *bd)
+{
+	int r;
+
+	if (bd->held == LFS_NO_BLOCK || bd->dirty_to == 0)
+		return 0;
+	r = write_from(bd, 0);
+	if (r < 0)
+		return r;
 	bcache_put(bd->cache, bd->held, bd->data);
 	bd->dirty_from = bd->dirty_to = 0;
 	return 0;
@@ -195,13 +210,19 @@ static int cb_erase(const struct lfs2_config *c, lfs2_block_t block)
 static int cb_sync(const struct lfs2_config *c)
 {
 	struct lfs_bd *bd = c->context;
+	uint32_t unit = bd->dev->block_size;
 	int r = 0;
 
 	if (bd->read_only || (bd->dirty_to == 0 && !bd->unflushed))
 		return 0;
 	if (bd->broken)
 		return LFS2_ERR_IO;
-	if (bd->unflushed)
+	/* An erased block. Were it torn behind its new commit, old commits of
+	 * its former life could follow, and littlefs would take them for newer
+	 * ones: they go first, the unit with the revision comes last. */
+	if (bd->dirty_from == 0 && bd->dirty_to > unit)
+		r = write_from(bd, unit);
+	if (r == 0 && bd->unflushed)
 		r = flush(bd);
 	if (r == 0 && bd->dirty_to) {
 		r = write_held(bd);
@@ -209,6 +230,17 @@ static int cb_sync(const struct lfs2_config *c)
 			r = flush(bd);
 	}
 	return r;
+}
+
+bool lfs_bd_is_erased(const struct lfs_bd *bd, uint32_t block, uint32_t off)
+{
+	if (block != bd->held || bd->broken || off >= LFS_BLOCK)
+		return false;
+	for (; off < LFS_BLOCK; off++) {
+		if (bd->data[off] != 0xff)
+			return false;
+	}
+	return true;
 }
 
 void lfs_bd_config(struct lfs_bd *bd, lfs2_t *lfs, struct lfs2_config *cfg)

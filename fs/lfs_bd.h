@@ -7,12 +7,13 @@
  * flushing the device after the data that the metadata refers to. So:
  *
  *	prog, erase:	into the held block; another block sends it to the device
- *	sync:		flush	(if anything was written since the last flush)
- *			write the held block
+ *	sync:		write an erased block's part behind the first unit
+ *			flush	(if anything was written since the last flush)
+ *			write the (rest of the) held block
  *			flush
  *
- * A commit is thus never on the disk before its data, and is there when sync
- * returns. A write or flush that fails takes the volume out of writing for
+ * A commit is thus never on the disk before its data, never in front of what
+ * its block held before, and is there when sync returns. A write or flush that fails takes the volume out of writing for
  * good: what the disk has is then no longer known.
  */
 #pragma once
@@ -51,3 +52,6 @@ void lfs_bd_new_op(struct lfs_bd *bd);
 void lfs_bd_config(struct lfs_bd *bd, lfs2_t *lfs, struct lfs2_config *cfg);
 int lfs_bd_read(struct lfs_bd *bd, uint32_t block, uint32_t off, void *buf,
 		uint32_t len) MUST_CHECK;
+
+/* Is the block known to be erased from `off` on (held, and nothing but 0xff)? */
+bool lfs_bd_is_erased(const struct lfs_bd *bd, uint32_t block, uint32_t off);

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * See disk.h.
+ */
+#include "tests/powercut/disk.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_PENDING 1024u
+
+/* splitmix64 */
+uint64_t cut_rand(struct cut_rng *r)
+{
+	uint64_t z = r->s += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return z ^ z >> 31;
+}
+
+uint32_t cut_below(struct cut_rng *r, uint32_t n)
+{
+	return (uint32_t)((cut_rand(r) >> 32) * n >> 32);
+}
+
+void cut_disk_init(struct cut_disk *d, size_t bytes)
+{
+	memset(d, 0, sizeof(*d));
+	strcpy(d->bd.name, "disk0");
+	d->bd.n_sectors = bytes / BLK_SECTOR;
+	d->bd.block_size = BLK_SECTOR;
+	d->bd.has_flush = true;
+	d->bd.driver = d;
+	d->bytes = bytes;
+	d->data = calloc(1, bytes);
+}
+
+void cut_disk_record(struct cut_disk *d, bool on)
+{
+	for (size_t i = 0; i < d->n; i++)
+		free(d->log[i].data);
+	d->n = 0;
+	d->recording = on;
+}
+
+void cut_disk_fini(struct cut_disk *d)
+{
+	cut_disk_record(d, false);
+	free(d->log);
+	free(d->data);
+}
+
+static void note(struct cut_disk *d, uint64_t off, const void *data,
+		 uint32_t len)
+{
+	struct cut_entry *e;
+
+	if (!d->recording)
+		return;
+	if (d->n == d->room) {
+		d->room = d->room ? 2 * d->room : 256;
+		d->log = realloc(d->log, d->room * sizeof(d->log[0]));
+	}
+	e = &d->log[d->n++];
+	*e = (struct cut_entry){ off, len, NULL };
+	if (len) {
+		e->data = malloc(len);
+		memcpy(e->data, data, len);
+	}
+}
+
+static int check(struct blkdev *bd, uint64_t off, size_t len)
+{
+	uint64_t end = bd->n_sectors * BLK_SECTOR;
+
+	return off % bd->block_size || len % bd->block_size || off > end ||
+	       len > end - off ? -EINVAL : 0;
+}
+
+int blkdev_read(struct blkdev *bd, uint64_t off, void *buf, size_t len)
+{
+	struct cut_disk *d = bd->driver;
+	int r = check(bd, off, len);
+
+	if (r == 0)
+		memcpy(buf, d->data + off, len);
+	return r;
+}
+
+int blkdev_write(struct blkdev *bd, uint64_t off, const void *buf, size_t len)
+{
+	struct cut_disk *d = bd->driver;
+	int r = check(bd, off, len);
+
+	if (r < 0 || len == 0)
+		return r;
+	memcpy(d->data + off, buf, len);
+	note(d, off, buf, (uint32_t)len);
+	return 0;
+}
+
+int blkdev_flush(struct blkdev *bd)
+{
+	struct cut_disk *d = bd->driver;
+
+	if (!d->lose_flush || !d->lose_flush(d))
+		note(d, 0, NULL, 0);
+	return 0;
+}
+
+bool cut_pattern_differs(enum cut_pattern p, size_t n_writes, uint32_t last)
+{
+	switch (p) {
+	case CUT_NONE:
+		return true;
+	case CUT_ALL:
+		return n_writes > 0;
+	case CUT_LAST:
+		return n_writes > 1;
+	case CUT_BUT_ONE:
+		return n_writes > 2;
+	case CUT_TORN_EARLY:
+	case CUT_TORN:
+		return n_writes > 0 && last > BLK_SECTOR;
+	default:
+		return n_writes > 1 || (n_writes == 1 && last > BLK_SECTOR);
+	}
+}
+
+static void put(const struct cut_entry *e, uint32_t from, uint32_t len,
+		uint8_t *image)
+{
+	memcpy(image + e->off + from, e->data + from, len);
+}
+
+/* Each sector of the write with a chance of `of` in 256. */
+static void put_torn(const struct cut_entry *e, uint32_t of, struct cut_rng *r,
+		     uint8_t *image)
+{
+	for (uint32_t at = 0; at < e->len; at += BLK_SECTOR) {
+		if (cut_below(r, 256) < of)
+			put(e, at, BLK_SECTOR, image);
+	}
+}
+
+static void put_any(const struct cut_entry *e, uint32_t of, struct cut_rng *r,
+		    uint8_t *image)
+{
+	uint32_t n = e->len / BLK_SECTOR, k;
+
+	if (cut_below(r, 256) >= of)
+		return;
+	switch (cut_below(r, 4)) {
+	case 0:
+		put_torn(e, 128, r, image);
+		break;
+	case 1:				/* the first sectors only */
+		k = cut_below(r, n + 1) * BLK_SECTOR;
+		put(e, 0, k, image);
+		break;
+	case 2:				/* the last ones only */
+		k = cut_below(r, n + 1) * BLK_SECTOR;
+		put(e, k, e->len - k, image);
+		break;
+	default:
+		put(e, 0, e->len, image);
+	}
+}
+
+static void apply_shuffled(const struct cut_entry *log, size_t from, size_t to,
+			   bool sectors, struct cut_rng *r, uint8_t *image)
+{
+	const struct cut_entry *order[MAX_PENDING];
+	uint32_t n = 0, of = 32 + cut_below(r, 200);
+
+	for (size_t i = from; i < to && n < MAX_PENDING; i++)
+		order[n++] = &log[i];
+	for (uint32_t i = n; i > 1; i--) {
+		uint32_t k = cut_below(r, i);
+		const struct cut_entry *e = order[k];
+
+		order[k] = order[i - 1];
+		order[i - 1] = e;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		if (sectors)
+			put_torn(order[i], of, r, image);
+		else
+			put_any(order[i], of, r, image);
+	}
+}
+
+void cut_apply(const struct cut_entry *log, size_t from, size_t to,
+	       enum cut_pattern p, struct cut_rng *r, uint8_t *image)
+{
+	size_t skip = SIZE_MAX;
+
+	if (p == CUT_NONE || from == to)
+		return;
+	if (p == CUT_ANY || p == CUT_SECTORS) {
+		apply_shuffled(log, from, to, p == CUT_SECTORS, r, image);
+		return;
+	}
+	if (p == CUT_BUT_ONE)
+		skip = from + cut_below(r, (uint32_t)(to - from));
+	if (p == CUT_LAST)
+		from = to - 1;
+	for (; from < to; from++) {
+		const struct cut_entry *e = &log[from];
+		uint32_t len = e->len;
+
+		if (p == CUT_TORN_EARLY && from == to - 1)
+			len = BLK_SECTOR;
+		if (p == CUT_TORN && from == to - 1)
+			len = (1 + cut_below(r, len / BLK_SECTOR - 1)) *
+			      BLK_SECTOR;
+		if (from != skip)
+			put(e, 0, len, image);
+	}
+}
