@@ -121,6 +121,7 @@ static long node_write(struct lfs_volume *v, struct lfs_node *n,
 
 int lfs_node_sync(struct lfs_volume *v, struct lfs_node *n)
 {
+	lfs2_mdir_t *m;
 	int r;
 
 	if (n->error)
@@ -130,7 +131,14 @@ int lfs_node_sync(struct lfs_volume *v, struct lfs_node *n)
 	r = lfs2_file_sync(&v->lfs, &n->h->file);
 	if (r == 0 && (n->h->file.flags & LFS2_F_ERRED))
 		r = LFS2_ERR_IO;
-	return r < 0 ? write_error(v, n, r) : 0;
+	if (r < 0)
+		return write_error(v, n, r);
+	/* littlefs forgets that a block which it compacted is erased behind
+	 * the commit, and would compact for every sync from then on. */
+	m = &n->h->file.m;
+	if (!m->erased && m->off % v->cfg.prog_size == 0)
+		m->erased = lfs_bd_is_erased(&v->bd, m->pair[0], m->off);
+	return 0;
 }
 
 static long transfer(struct lfs_open_file *o, const struct file_iov *iov, int n,

@@ -69,6 +69,7 @@ int blkdev_write(struct blkdev *bd, uint64_t off, const void *buf, size_t len)
 	if (r == 0)
 		r = request(d, true);
 	bd->writes++;
+	bd->write_bytes += r == 0 ? len : 0;
 	if (r == 0)
 		memcpy(d->data + off, buf, len);
 	return r;

@@ -177,6 +177,15 @@ static void test_flushes(void)
 	flushes = d.bd.flushes;
 	f->ops->sync(f);
 	ok(d.bd.flushes == flushes, "a clean file's fsync costs nothing");
+	writes = d.bd.write_bytes;
+	for (int i = 0; i < 30; i++) {
+		help_write(f, new_data, 10);
+		f->ops->sync(f);
+	}
+	writes = (d.bd.write_bytes - writes) / 30;
+	ok(writes < 4096 + 512 + 1024, "30 fsyncs compact the directory now and "
+	   "then only: %d bytes each", (int)writes);
+	flushes = d.bd.flushes;
 	file_put(f);
 	ok(d.bd.flushes == flushes, "nor does its close");
 	writes = d.bd.reads;
