@@ -314,6 +314,8 @@ static void tcp_tick(void *arg)
 	parked_at = clock_now();
 	if (quiet != UINT32_MAX)
 		arm(&tcp_timer, parked_at + quiet * TCP_SLOW);
+	else
+		timer_cancel(&tcp_timer);	/* net_tcp_wake() may have set it */
 }
 
 void net_tcp_wake(void)

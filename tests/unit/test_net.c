@@ -510,6 +510,31 @@ static void test_syn_flood(void)
 	peer_tcp_forget(&peer0, &good);
 }
 
+/* After the last TIME-WAIT nothing is left to wait for. */
+static void test_idle_after_close(void)
+{
+	struct peer_tcp t;
+	unsigned wakes = 0;
+	nsec_t end;
+
+	ok(peer_tcp_open(&peer0, &t, false, 5100, 80), "a connection that we close first");
+	tcp_close(last_pcb);
+	peer_run(&peer0, 50);
+	peer_tcp_send(&peer0, &t, TCPF_FIN, NULL, 0);
+	peer_run(&peer0, 50);
+	peer_tcp_forget(&peer0, &t);
+	wire_run(10000);
+	end = clock_now() + 60 * NSEC_PER_SEC;
+	while (clock_now() < end && timer_next_deadline() < end) {
+		nsec_t next = timer_next_deadline(), now = clock_now();
+
+		fake_pv_advance(next > now ? next - now : 1);
+		wire_settle();
+		wakes++;
+	}
+	ok(wakes <= 12, "idle after TIME-WAIT: %u wake-ups in 60 s", wakes);
+}
+
 int main(void)
 {
 	struct heap_stats before, after;
@@ -546,6 +571,7 @@ int main(void)
 	test_loopback("::1");
 	test_loopback("10.0.0.2");
 	test_idle();
+	test_idle_after_close();
 	peer_run(&peer0, 10000);
 	heap_stats(HEAP_NET, &after);
 	ok(after.live_blocks <= before.live_blocks, "nothing leaks: %llu blocks, then %llu",
