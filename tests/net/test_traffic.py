@@ -9,8 +9,8 @@ from netlib import MAC, NetGuest, Tap, build, drop_tap, enter, ll, make_tap, pin
 from wire import Wire
 
 t = Tap()
-SIZES = (0, 1, 56, 1000, 1451, 1452, 1453, 1471, 1472, 1473, 4000, 20000, 40000, 65000)
-FULL, SHORT = 50 << 20, 8 << 20
+SIZES = (0, 1, 56, 1452, 1453, 1472, 1473, 20000, 65000)
+FULL, SHORT = 16 << 20, 3 << 20
 
 
 def pings(what, sizes=SIZES):
@@ -19,7 +19,7 @@ def pings(what, sizes=SIZES):
         t.ok(not missing, f"{what}: ping {host.split('%')[0]}, {len(sizes)} sizes up to {max(sizes)}" + f"; no answer: {missing}" * bool(missing))
 
 
-def udp(what, sizes=(0, 1, 100, 1400, 1472, 1473, 5000, 16384, 30000, 60000), tries=3, timeout=1.5):
+def udp(what, sizes=(0, 1, 1472, 1473, 16384, 60000), tries=3, timeout=1.5):
     for family, host in ((socket.AF_INET, "10.0.0.2"), (socket.AF_INET6, "fd00:0::2")):
         bad = []
         with socket.socket(family, socket.SOCK_DGRAM) as s:
@@ -94,11 +94,11 @@ def plain(way, offload, event_idx, size, dev_extra="", mem="16M"):
 
 
 def bad_wire():
-    """loss, delay and so on: for the first megabytes of each, then again."""
+    """loss, delay and so on, in both directions."""
     make_tap(0, offload=False)
-    for what, how, size in (("2% loss", dict(loss=0.02), 2 << 20), ("reordering", dict(reorder=0.05), 8 << 20), ("20 ms delay", dict(delay=0.02), 8 << 20),
-                            ("1% loss, 3% repeated, 3% late, 10 ms delay", dict(loss=0.01, repeat=0.03, reorder=0.03, delay=0.01), 1 << 20),
-                            ("1% of bits wrong in a byte", dict(flip=0.01), 2 << 20)):
+    for what, how, size in (("2% loss", dict(loss=0.02), 1 << 20), ("reordering", dict(reorder=0.05), 1 << 20), ("20 ms delay", dict(delay=0.02), 2 << 20),
+                            ("1% loss, 3% repeated, 3% late, 10 ms delay", dict(loss=0.01, repeat=0.03, reorder=0.03, delay=0.01), 256 << 10),
+                            ("1% of bits wrong in a byte", dict(flip=0.01), 512 << 10)):
         with Wire("tap0", **how) as w, NetGuest("echo", netdev=w.netdev) as g:
             if t.ok(wait_port(g), f"wire with {what}: answers"):
                 tcp(f"wire with {what}", size, hosts=("10.0.0.2", "fd00:0::2"), timeout=40)
