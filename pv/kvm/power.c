@@ -207,6 +207,8 @@ static void arm_ged(void)
 	};
 	if (event_bind(GED_IRQ, &button))
 		log_warn(LOG_PV, "no line for the power button");
+	/* Pressed before there was anybody to hear the edge? Look once. */
+	event_set_pending(GED_IRQ);
 }
 
 void kvm_power_button(void)

@@ -13,7 +13,9 @@ class Run:
     def __init__(self, env, shell=None):
         self.out = b""
         self.proc = subprocess.Popen(shell or [f"{ROOT}/tools/run", "--no-build"], shell=bool(shell), env=ENV | env, stdin=None if shell else subprocess.DEVNULL,
-                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, cwd=ROOT)
+                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, cwd=ROOT,
+                                     # A shell's background job, as CI may be, ignores SIGINT: a user's terminal does not.
+                                     preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         os.set_blocking(self.proc.stdout.fileno(), False)
 
     def pump(self):
