@@ -99,6 +99,9 @@ def misbehave(ctx, rng):
 
 def monkeys(ctx):
     """random clients"""
+    if not ctx.random:
+        ctx.tap.skip("clients do everything at random", "left out by --no-random")
+        return
     count, failures = 8 * ctx.clients, []
 
     def run(seed):

@@ -27,7 +27,7 @@ class Context:
         self.tap, self.url, self.address = Tap(), a.url, split_url(a.url)
         self.root, self.scale = a.root, a.scale
         self.header_timeout, self.idle_timeout, self.max_conns = a.header_timeout, a.idle_timeout, a.max_conns
-        self.clients = a.clients
+        self.clients, self.random = a.clients, not a.no_random
 
     def file(self, name):
         with open(os.path.join(self.root, name), "rb") as f:
@@ -42,6 +42,7 @@ def main():
     p.add_argument("--only", choices=GROUPS, help="one group of tests")
     p.add_argument("--scale", type=float, default=1, help="stretch every time limit by this (slow guests)")
     p.add_argument("--clients", type=int, default=50, help="connections at once in the load tests (default 50)")
+    p.add_argument("--no-random", action="store_true", help="leave out the clients that do everything at random")
     p.add_argument("--header-timeout", type=float, metavar="S", help="the server's; without it, not tested")
     p.add_argument("--idle-timeout", type=float, metavar="S", help="the server's; without it, not tested")
     p.add_argument("--max-conns", type=int, metavar="N", help="the server's; without it, not tested")
