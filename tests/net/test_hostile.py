@@ -6,7 +6,7 @@ guest answers, open connections live, drops are counted, memory comes back."""
 import os, random, socket, struct, sys, tempfile, threading, time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from frames import Gen
-from netlib import NetGuest, Tap, build, drop_tap, enter, get, levels, make_site, make_tap, metrics, ping, returned, sh, stack, total_drops, wait_answer
+from netlib import TABLES, NetGuest, Tap, build, drop_tap, enter, get, levels, make_site, make_tap, metrics, ping, returned, sh, stack, total_drops, wait_answer
 
 t = Tap()
 
@@ -93,7 +93,7 @@ def flood(g, raw, gen, before):
          f"SYN flood: {stack(m, 'stack', 'syn_dropped')} dropped, {stack(m, 'stack', 'syn_evicted')} evicted, counted")
     for k in keep:
         k.s.close()
-    left = returned(before, 40)
+    left = returned(before, 40, tables=TABLES)
     t.ok(not left, "SYN flood: memory is back" + f": {left}" * bool(left))
 
 
@@ -113,7 +113,7 @@ def resets(raw, gen, before):
         s.close()
     t.ok(answers() and keep.works(), "100 connections reset in mid-answer: the guest answers")
     keep.s.close()
-    left = returned(before, 40)
+    left = returned(before, 40, tables=TABLES)
     t.ok(not left, "resets: memory is back" + f": {left}" * bool(left))
 
 
@@ -149,7 +149,7 @@ def stuck_clients(before):
     for s in stuck[:20] + half[:20]:
         s.close()
     t.ok(answers(), "half of them closed, half vanished: the guest answers")
-    left = returned(before, 40)
+    left = returned(before, 40, tables=TABLES)
     t.ok(not left, "abandoned connections: memory is back" + f": {left}" * bool(left))
 
 
