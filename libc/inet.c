@@ -56,7 +56,7 @@ static int pton6(const char *s, uint8_t *out)
 	if (s[0] == ':')
 		s++;
 	while (*s) {
-		uint16_t v;
+		uint16_t v = 0;
 		int n;
 
 		if (*s == ':') {		/* the second of "::" */
