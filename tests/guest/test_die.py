@@ -26,14 +26,14 @@ def main():
     build("die")
     for way, (reason, name) in WAYS.items():
         with Guest("die", args=way) as g:
-            status = g.wait_exit(20)
+            status = g.wait_exit(60)
             text = g.text()
         fine = (status == PANIC and f"about to {way}" in text and "survived" not in text and re.search(reason, text.split("about to")[-1])
                 and re.search(r"#\d+.*\+0x", text) and (not name or re.search(rf"#\d+.*\b{name}\+0x", text)))
         if not t.ok(fine, f"{way}: dies with its reason and a backtrace" + (f" that names {name}" if name else "")):
             t.diag(f"status {status}\n" + text[-1500:])
     with Guest("die", args="abort") as g:
-        status = g.wait_exit(20)
+        status = g.wait_exit(60)
     t.ok(status not in (0, None), f"abort() ends the machine with status {status}")
     return t.done()
 

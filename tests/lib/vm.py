@@ -125,8 +125,15 @@ class Guest:
 
     def qmp(self, command, **args):
         with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(5)
-            s.connect(f"{self.tmp}/qmp")
+            s.settimeout(20)
+            for tries in range(100):            # QEMU may not have come to it yet
+                try:
+                    s.connect(f"{self.tmp}/qmp")
+                    break
+                except (FileNotFoundError, ConnectionRefusedError):
+                    if tries == 99 or self.proc.poll() is not None:
+                        raise
+                    time.sleep(0.1)
             f = s.makefile("rw")
             f.readline()
             for c in ({"execute": "qmp_capabilities"}, {"execute": command, **({"arguments": args} if args else {})}):
