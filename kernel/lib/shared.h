@@ -74,10 +74,15 @@ static inline void shared_store64(uint64_t SHARED *p, uint64_t v)
 
 /* The notification race: our index is stored, then the peer's wish to be
  * notified is loaded. x86 may let the load pass the store; this keeps order.
- * Pairs with the same fence on the peer's side. */
+ * Pairs with the same fence on the peer's side. A compiler's fence is a locked
+ * instruction: QEMU's TCG makes that a plain one when there is one virtual CPU,
+ * though its devices run beside it, so an event could be lost (and was, rarely).
+ * An mfence it keeps. */
 static inline void shared_fence_store_load(void)
 {
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	__builtin_ia32_mfence();
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
 /* One copy out of shared memory, each byte read once. The source may change
