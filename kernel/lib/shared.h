@@ -74,14 +74,17 @@ static inline void shared_store64(uint64_t SHARED *p, uint64_t v)
 
 /* The notification race: our index is stored, then the peer's wish to be
  * notified is loaded. x86 may let the load pass the store; this keeps order.
- * Pairs with the same fence on the peer's side. A compiler's fence is a locked
- * instruction: QEMU's TCG makes that a plain one when there is one virtual CPU,
- * though its devices run beside it, so an event could be lost (and was, rarely).
- * An mfence it keeps. */
+ * Pairs with the same fence on the peer's side.
+ *
+ * QEMU's TCG with one virtual CPU drops every barrier that the guest executes
+ * (locked instructions and, in 7.2, mfence: seen in its output code), though its
+ * devices run beside it; an event was lost that way, rarely. Reading the cycle
+ * counter makes TCG take a lock of its own, which is a barrier on the host. */
 static inline void shared_fence_store_load(void)
 {
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	__builtin_ia32_mfence();
+	(void)__builtin_ia32_rdtsc();
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
