@@ -115,16 +115,22 @@ int socket(int domain, int type, int protocol)
 	return fd_install(f, type & SOCK_CLOEXEC);
 }
 
+/* bind and connect: the address, then the operation on it. */
+static int with_addr(struct file *f,
+		     int (*op)(struct file *f, const struct sock_addr *a),
+		     const struct sockaddr *addr, socklen_t len)
+{
+	struct sock_addr a;
+	int r = sockaddr_read(&a, addr, len);
+
+	return done(f, r < 0 ? r : op(f, &a));
+}
+
 int bind(int fd, const struct sockaddr *addr, socklen_t len)
 {
 	struct file *f = sock_get(fd);
-	struct sock_addr a;
-	int r;
 
-	if (!f)
-		return -1;
-	r = sockaddr_read(&a, addr, len);
-	return done(f, r < 0 ? r : sock_provider->bind(f, &a));
+	return f ? with_addr(f, sock_provider->bind, addr, len) : -1;
 }
 
 int listen(int fd, int backlog)
@@ -159,13 +165,8 @@ int accept(int fd, struct sockaddr *addr, socklen_t *len)
 int connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
 	struct file *f = sock_get(fd);
-	struct sock_addr a;
-	int r;
 
-	if (!f)
-		return -1;
-	r = sockaddr_read(&a, addr, len);
-	return done(f, r < 0 ? r : sock_provider->connect(f, &a));
+	return f ? with_addr(f, sock_provider->connect, addr, len) : -1;
 }
 
 int shutdown(int fd, int how)
