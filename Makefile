@@ -19,7 +19,7 @@ export APP ON SITE DISK PORT MEM ARGS KARGS NET MACHINE
 .SECONDARY:
 
 # ---- the application --------------------------------------------------------
-app_dir	:= $(patsubst %/app.mk,%,$(firstword $(wildcard apps/$(APP)/app.mk tests/guest/$(APP)/app.mk) apps/$(APP)/app.mk))
+app_dir	:= $(patsubst %/app.mk,%,$(firstword $(wildcard apps/$(APP)/app.mk tests/guest/$(APP)/app.mk bench/$(APP)/app.mk) apps/$(APP)/app.mk))
 SRC	:=
 NEEDS	:=
 LIBS	:=
@@ -86,6 +86,7 @@ flags_fs      := $(WARN) -ffreestanding $(call inc,fs) $(LITTLEFS_INC) -idirafte
 flags_libc    := $(WARN) -fno-builtin -DGLINT_VERSION='"$(VERSION)"' $(call inc,libc) -isystem libc/include $(PICOINC)
 flags_apps    := $(WARN) -isystem libc/include $(PICOINC) -isystem $(PHP)
 flags_tests/guest = $(flags_apps)
+flags_bench = $(flags_apps)
 flags_third_party := -w -isystem libc/include $(PICOINC)
 
 obj	= $(patsubst %,$(OBJ)/%.o,$(basename $1))
@@ -107,7 +108,7 @@ $(OBJ)/$1/%.o: $1/%.S $(if $(filter $1,$(layers)),$(B)/inc/$1/.stamp) Makefile
 	@mkdir -p $$(@D); echo "  AS $$<"
 	@$(CC) $(GUEST) $(flags_$1) -MMD -MP -c $$< -o $$@
 endef
-$(foreach l,$(layers) apps tests/guest third_party,$(eval $(call layer_rule,$l)))
+$(foreach l,$(layers) apps tests/guest bench third_party,$(eval $(call layer_rule,$l)))
 # Files of ours that the compiler may not turn into calls of themselves (clang: -fno-builtin does it), and foreign ones' own flags.
 no_idioms := $(if $(findstring clang,$(CC)),,-fno-tree-loop-distribute-patterns)
 $(call obj,$(wildcard kernel/lib/string.c kernel/arch/x86_64/*.c)): FILE_CFLAGS = $(no_idioms)
