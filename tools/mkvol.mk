@@ -3,7 +3,7 @@
 # mkvol, the host's volume tool: the guest's file system sources over a file.
 
 MKVOL_SRC := $(addprefix tools/,mkvol.c mkvol_tree.c mkvol_volume.c mkvol_archive.c mkvol_look.c \
-		file_blkdev.c host_kernel.c) \
+		file_blkdev.c image_lock.c host_kernel.c) \
 	$(addprefix fs/,vfs.c path.c mounts.c root.c bcache.c lfs_bd.c lfs_dir.c lfs_file.c \
 		lfs_mount.c lfs_node.c lfs_util.c tar.c archive.c archive_index.c) \
 	third_party/littlefs/lfs2.c
