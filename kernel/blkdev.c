@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * See blkdev.h: the registry, the one place that checks requests, and the
- * blocking helpers, which cut what is longer than a request may be.
+ * See blkdev.h: the registry with its names and users, the one place that
+ * checks requests, and partitions, which pass theirs on.
  */
 #include "kernel/blkdev.h"
 
@@ -10,7 +10,6 @@
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
-#include "kernel/thread.h"
 
 static struct list blkdevs = LIST_INIT(blkdevs);
 static unsigned n_blkdevs;
@@ -39,19 +38,84 @@ struct blkdev *blkdev_next(struct blkdev *after)
 	return next == &blkdevs ? NULL : container_of(next, struct blkdev, all);
 }
 
-struct blkdev *blkdev_find(const char *name_or_serial)
-{
-	struct blkdev *bd;
+/* ---- names ---- */
 
-	if (!*name_or_serial)
-		return NULL;
-	for (bd = blkdev_next(NULL); bd; bd = blkdev_next(bd)) {
-		if (!strcmp(bd->name, name_or_serial) ||
-		    !strcmp(bd->serial, name_or_serial))
+bool blkdev_is_called(const struct blkdev *bd, const char *name)
+{
+	char numbered[sizeof(bd->serial) + 12];
+
+	if (!*name)
+		return false;
+	if (!strcmp(bd->name, name) || !strcmp(bd->serial, name) ||
+	    (bd->label && !strcmp(bd->label, name)))
+		return true;
+	if (!bd->parent || !bd->parent->serial[0])
+		return false;
+	fmt_snprintf(numbered, sizeof(numbered), "%sp%u", bd->parent->serial,
+		     bd->number);
+	return !strcmp(numbered, name);
+}
+
+struct blkdev *blkdev_find(const char *name)
+{
+	struct blkdev *bd = NULL, *found = NULL;
+	unsigned n = 0;
+
+	while ((bd = blkdev_next(bd)) != NULL) {
+		if (!strcmp(bd->name, name))
 			return bd;
+		if (blkdev_is_called(bd, name)) {
+			found = bd;
+			n++;
+		}
+	}
+	return n == 1 ? found : NULL;
+}
+
+/* ---- who uses what ---- */
+
+static bool overlap(const struct blkdev *a, const struct blkdev *b)
+{
+	return a == b || a->parent == b || b->parent == a;
+}
+
+struct blkdev *blkdev_user(const struct blkdev *bd)
+{
+	struct blkdev *o = NULL;
+
+	while ((o = blkdev_next(o)) != NULL) {
+		if (overlap(o, bd) && (o->owner || o->writers))
+			return o;
 	}
 	return NULL;
 }
+
+int blkdev_claim(struct blkdev *bd, const char *owner)
+{
+	struct blkdev *user = blkdev_user(bd);
+
+	if (!owner && bd->read_only)
+		return -EROFS;
+	if (user && (owner || user->owner))
+		return -EBUSY;
+	if (!owner && bd->has_table)
+		return -EBUSY;
+	if (owner)
+		bd->owner = owner;
+	else
+		bd->writers++;
+	return 0;
+}
+
+void blkdev_unclaim(struct blkdev *bd, const char *owner)
+{
+	if (owner)
+		bd->owner = NULL;
+	else
+		bd->writers--;
+}
+
+/* ---- requests ---- */
 
 static int check_segs(const struct blkdev *bd, struct blk_request *rq)
 {
@@ -127,91 +191,53 @@ void blkdev_submit(struct blkdev *bd, struct blk_request *rq)
 	bd->ops->submit(bd, rq);
 }
 
-/* ---- blocking ---- */
+/* ---- partitions: a driver that passes on ---- */
 
-struct waiter {
-	struct wait_queue queue;
-	bool done;
-};
-
-static void wake_waiter(struct blk_request *rq)
+static void part_submit(struct blkdev *bd, struct blk_request *rq)
 {
-	struct waiter *w = rq->arg;
+	struct blkdev *disk = bd->parent;
 
-	w->done = true;
-	wait_queue_wake_all(&w->queue);
-}
-
-static int submit_and_wait(struct blkdev *bd, struct blk_request *rq)
-{
-	struct waiter w = { .done = false };
-
-	wait_queue_init(&w.queue);
-	rq->done = wake_waiter;
-	rq->arg = &w;
-	blkdev_submit(bd, rq);
-	while (!w.done)
-		wait_queue_sleep(&w.queue, NSEC_NEVER);
-	if (rq->status)
-		bd->errors++;
-	return rq->status;
-}
-
-static int transfer(struct blkdev *bd, enum blk_op op, uint64_t off, char *buf,
-		    size_t len)
-{
-	uint32_t most = bd->max_bytes & ~(bd->block_size - 1);
-
-	if (off % bd->block_size || len % bd->block_size)
-		return -EINVAL;
-	/* All or nothing: no half transfer before the range turns out wrong. */
-	if (off / BLK_SECTOR > bd->n_sectors ||
-	    len / BLK_SECTOR > bd->n_sectors - off / BLK_SECTOR)
-		return -EINVAL;
-	while (len) {
-		uint32_t n = len < most ? (uint32_t)len : most;
-		struct blk_request rq = {
-			.op = op, .sector = off / BLK_SECTOR, .n_segs = 1,
-			.seg = { { buf, n } },
-		};
-		int err = submit_and_wait(bd, &rq);
-
-		if (err)
-			return err;
-		off += n;
-		buf += n;
-		len -= n;
+	if (rq->op != BLK_FLUSH) {
+		rq->sector += bd->start;
+		/* The disk may have become smaller. */
+		if (check_range(disk, rq)) {
+			rq->status = -EIO;
+			rq->done(rq);
+			return;
+		}
 	}
-	return 0;
+	count(disk, rq);
+	disk->ops->submit(disk, rq);
 }
 
-int blkdev_read(struct blkdev *bd, uint64_t off, void *buf, size_t len)
+static void part_poll(struct blkdev *bd)
 {
-	return transfer(bd, BLK_READ, off, buf, len);
+	if (bd->parent->ops->poll)
+		bd->parent->ops->poll(bd->parent);
 }
 
-int blkdev_write(struct blkdev *bd, uint64_t off, const void *buf, size_t len)
+static const struct blkdev_ops part_ops = { part_submit, part_poll };
+
+int blkdev_register_part(struct blkdev *part)
 {
-	if (bd->read_only)
-		return -EROFS;
-	return transfer(bd, BLK_WRITE, off, (char *)(uintptr_t)buf, len);
-}
+	struct blkdev *disk = part->parent, *last = disk, *next;
 
-int blkdev_flush(struct blkdev *bd)
-{
-	struct blk_request rq = { .op = BLK_FLUSH };
-
-	return bd->has_flush ? submit_and_wait(bd, &rq) : 0;
-}
-
-int blkdev_discard(struct blkdev *bd, uint64_t off, uint64_t len)
-{
-	struct blk_request rq = {
-		.op = BLK_DISCARD, .sector = off / BLK_SECTOR,
-		.n_sectors = len / BLK_SECTOR,
-	};
-
-	if (off % bd->block_size || len % bd->block_size)
+	if (disk->parent || !part->n_sectors || part->start > disk->n_sectors ||
+	    part->n_sectors > disk->n_sectors - part->start ||
+	    part->start * BLK_SECTOR % disk->block_size ||
+	    part->n_sectors * BLK_SECTOR % disk->block_size)
 		return -EINVAL;
-	return submit_and_wait(bd, &rq);
+	fmt_snprintf(part->name, sizeof(part->name), "%sp%u", disk->name,
+		     part->number);
+	part->block_size = disk->block_size;
+	part->max_segs = disk->max_segs;
+	part->max_bytes = disk->max_bytes;
+	part->read_only |= disk->read_only;
+	part->has_flush = disk->has_flush;
+	part->has_discard = disk->has_discard;
+	part->ops = &part_ops;
+	while ((next = blkdev_next(last)) != NULL && next->parent == disk)
+		last = next;
+	list_push_front(&last->all, &part->all);
+	return 0;
 }

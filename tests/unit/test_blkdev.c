@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Block layer: registry, checks, splitting, errors, over a disk in memory.
+ * Block layer: registry, names, partitions, claims, checks, splitting, requests
+ * in flight, errors, over a disk in memory.
  *
  * SOURCES: tests/host/fake_pv.c kernel/page.c kernel/heap.c kernel/thread.c
  * SOURCES: kernel/event.c kernel/timer.c kernel/clock.c kernel/log.c
  * SOURCES: kernel/console.c kernel/trace.c kernel/panic.c kernel/backtrace.c
  * SOURCES: kernel/symbols.c kernel/watchdog.c kernel/cmdline.c
  * SOURCES: kernel/device.c kernel/lib/fmt.c kernel/arch/x86_64/switch.S
- * SOURCES: kernel/blkdev.c
+ * SOURCES: kernel/blkdev.c kernel/blkdev_io.c
  */
 #include "tests/unit/tap.h"
 
@@ -19,6 +20,7 @@
 #include "kernel/clock.h"
 #include "kernel/console.h"
 #include "kernel/event.h"
+#include "kernel/file.h"
 #include "kernel/thread.h"
 #include "tests/host/fake_pv.h"
 
@@ -30,7 +32,7 @@
 static struct {
 	uint8_t data[SECTORS * BLK_SECTOR];
 	struct list queue;
-	unsigned requests, longest, flushes;
+	unsigned requests, longest, flushes, waiting, most_waiting;
 	int fail_after;			/* -1: never; else the Nth request fails */
 } disk = { .queue = LIST_INIT(disk.queue), .fail_after = -1 };
 
@@ -55,6 +57,8 @@ static void submit(struct blkdev *bd, struct blk_request *rq)
 	if (rq->n_sectors > disk.longest)
 		disk.longest = (unsigned)rq->n_sectors;
 	list_push(&disk.queue, &rq->link);
+	if (++disk.waiting > disk.most_waiting)
+		disk.most_waiting = disk.waiting;
 	fake_pv_event_at(clock_now() + LATENCY, LINE);
 }
 
@@ -66,6 +70,7 @@ static void complete(void *arg)
 	while ((e = list_pop(&disk.queue))) {
 		struct blk_request *rq = container_of(e, struct blk_request, link);
 
+		disk.waiting--;
 		rq->status = 0;
 		if (disk.fail_after == 0)
 			rq->status = -EIO;
@@ -217,11 +222,180 @@ static void test_errors(void)
 		ok(blkdev_read(&bd, 0, buf, sizeof(buf)) == -EIO &&
 		   disk.fail_after == 0, "request %d fails: -EIO", n);
 	}
-	ok(bd.errors == errors + 4, "counted");
+	ok(bd.errors == errors + 4 + 3 + 2 + 1, "counted, with those in flight");
 	disk.fail_after = 0;
 	ok(blkdev_flush(&bd) == -EIO, "flush fails");
 	disk.fail_after = -1;
 	ok(!blkdev_read(&bd, 0, buf, sizeof(buf)), "and works again");
+}
+
+/* ---- partitions ---- */
+
+static struct blkdev disk2 = {
+	.serial = "TWO", .n_sectors = SECTORS, .block_size = 512, .max_segs = 4,
+	.max_bytes = 8192, .has_flush = true, .ops = &ops,
+};
+static struct blkdev part1 = { .parent = &bd, .start = 8, .n_sectors = 16,
+			       .number = 1, .label = "data" };
+static struct blkdev part3 = { .parent = &bd, .start = 24, .n_sectors = 8,
+			       .number = 3, .label = "log", .read_only = true };
+static struct blkdev other1 = { .parent = &disk2, .start = 1, .n_sectors = 255,
+				.number = 1, .label = "data" };
+
+static bool refused(struct blkdev *parent, uint64_t start, uint64_t n)
+{
+	struct blkdev x = { .parent = parent, .start = start, .n_sectors = n,
+			    .number = 9 };
+
+	return blkdev_register_part(&x) == -EINVAL;
+}
+
+static void test_names(void)
+{
+	ok(!blkdev_register(&disk2) && !blkdev_register_part(&part1) &&
+	   !blkdev_register_part(&other1) && !blkdev_register_part(&part3),
+	   "partitions register");
+	ok(refused(&bd, 0, 0) && refused(&bd, SECTORS, 1) &&
+	   refused(&bd, SECTORS + 1, 1) && refused(&bd, 1, SECTORS) &&
+	   refused(&bd, 8, UINT64_MAX) && refused(&part1, 0, 8), "but not all");
+	bd.block_size = 4096;
+	ok(refused(&bd, 4, 8) && refused(&bd, 8, 4), "in whole blocks");
+	bd.block_size = 512;
+	ok(blkdev_next(&bd) == &part1 && blkdev_next(&part1) == &part3 &&
+	   blkdev_next(&disk2) == &other1 && !blkdev_next(&other1),
+	   "they follow their disks");
+	ok(!strcmp(part3.name, "disk0p3") && blkdev_find("disk0p3") == &part3 &&
+	   blkdev_find("SITEp3") == &part3 && blkdev_find("log") == &part3 &&
+	   blkdev_find("TWOp1") == &other1, "four kinds of name");
+	ok(!blkdev_find("disk0p2") && !blkdev_find("SITEp") &&
+	   !blkdev_find("SITEp03") && !blkdev_find("p1") && !blkdev_find(""),
+	   "and no others");
+	ok(!blkdev_find("data") && blkdev_is_called(&part1, "data") &&
+	   blkdev_is_called(&other1, "data"), "a label of two is nobody's");
+	part1.label = "TWO";
+	ok(!blkdev_find("TWO"), "nor a label that is a serial number");
+	part1.label = "disk2p1";
+	ok(blkdev_find("disk2p1") == &other1 && blkdev_find("disk2") == &disk2,
+	   "but a label does not hide a device's own name");
+	strcpy(disk2.serial, "disk0");
+	ok(blkdev_find("disk0") == &bd, "nor does a serial number");
+	strcpy(disk2.serial, "TWO");
+	part1.label = "data";
+}
+
+static void test_part(void)
+{
+	static uint8_t buf[16 * 512], in[16 * 512];
+	uint64_t writes = bd.writes, bytes = bd.write_bytes;
+	unsigned before;
+
+	for (unsigned i = 0; i < sizeof(buf); i++)
+		buf[i] = (uint8_t)rand();
+	memset(disk.data, 0xee, sizeof(disk.data));
+	ok(!blkdev_write(&part1, 0, buf, sizeof(buf)) &&
+	   !memcmp(disk.data + 8 * 512, buf, sizeof(buf)) &&
+	   disk.data[8 * 512 - 1] == 0xee && disk.data[24 * 512] == 0xee,
+	   "a partition's sectors are its part of the disk's");
+	ok(!blkdev_read(&part1, 512, in, 1024) && !memcmp(in, buf + 512, 1024),
+	   "reading too");
+	ok(part1.writes == 2 && bd.writes == writes + 2 &&
+	   part1.write_bytes == sizeof(buf) && bd.write_bytes - bytes == sizeof(buf)
+	   && part1.reads == 1, "counted for both");
+	before = disk.requests;
+	ok(blkdev_write(&part1, 16 * 512, buf, 512) == -EINVAL &&
+	   blkdev_read(&part1, 15 * 512, in, 1024) == -EINVAL &&
+	   blkdev_discard(&part1, 15 * 512, 1024) == -EINVAL &&
+	   blkdev_write(&part3, 0, buf, 512) == -EROFS && disk.requests == before,
+	   "not behind its end, not where it is read-only");
+	ok(!blkdev_discard(&part1, 512, 512) && disk.data[9 * 512] == 0 &&
+	   disk.data[10 * 512] == buf[1024], "discard");
+	before = disk.flushes;
+	ok(!blkdev_flush(&part1) && disk.flushes == before + 1, "flush goes through");
+	before = disk.requests;
+	bd.n_sectors = 20;
+	ok(blkdev_read(&part1, 0, in, 12 * 512) == 0 &&
+	   blkdev_read(&part1, 12 * 512, in, 512) == -EIO &&
+	   blkdev_read(&part3, 0, in, 512) == -EIO &&
+	   disk.requests == before + 2, "a disk that became smaller: EIO");
+	bd.n_sectors = SECTORS;
+	disk.fail_after = 0;
+	before = (unsigned)bd.errors;
+	ok(blkdev_read(&part1, 0, in, 512) == -EIO && part1.errors == 4 - 1 &&
+	   bd.errors == before + 1, "errors come back, and count for both");
+	disk.fail_after = -1;
+}
+
+static void test_claims(void)
+{
+	ok(!blkdev_claim(&part1, "/data") && blkdev_user(&bd) == &part1 &&
+	   blkdev_user(&part1) == &part1 && !blkdev_user(&part3), "claimed");
+	ok(blkdev_claim(&part1, "/b") == -EBUSY && blkdev_claim(&bd, "/b") == -EBUSY &&
+	   blkdev_claim(&part1, NULL) == -EBUSY && blkdev_claim(&bd, NULL) == -EBUSY,
+	   "an owner keeps out others, and those of the whole disk");
+	ok(!blkdev_claim(&part3, "/log") && !blkdev_claim(&other1, "/o"),
+	   "not its neighbours");
+	blkdev_unclaim(&part3, "/log");
+	blkdev_unclaim(&part1, "/data");
+	blkdev_unclaim(&other1, "/o");
+	ok(!blkdev_claim(&bd, "/all") && blkdev_claim(&part1, "/b") == -EBUSY &&
+	   blkdev_claim(&part1, NULL) == -EBUSY, "a disk's owner has its partitions");
+	blkdev_unclaim(&bd, "/all");
+	ok(!blkdev_claim(&part1, NULL) && !blkdev_claim(&part1, NULL) &&
+	   blkdev_claim(&part1, "/b") == -EBUSY && blkdev_claim(&bd, "/b") == -EBUSY,
+	   "writers share, and keep out owners");
+	blkdev_unclaim(&part1, NULL);
+	ok(blkdev_claim(&part1, "/b") == -EBUSY, "each of them");
+	blkdev_unclaim(&part1, NULL);
+	ok(!blkdev_claim(&part1, "/b"), "until the last goes");
+	blkdev_unclaim(&part1, "/b");
+	ok(blkdev_claim(&part3, NULL) == -EROFS && !blkdev_claim(&part3, "/c"),
+	   "read-only: no writers, but owners");
+	blkdev_unclaim(&part3, "/c");
+	bd.has_table = true;
+	ok(blkdev_claim(&bd, NULL) == -EBUSY && !blkdev_user(&bd),
+	   "nobody writes over a partition table");
+	bd.has_table = false;
+	ok(!blkdev_claim(&bd, NULL), "else a disk is like a partition");
+	blkdev_unclaim(&bd, NULL);
+}
+
+/* ---- several buffers, several requests ---- */
+
+static void test_vectors(void)
+{
+	static uint8_t a[5120], b[512], c[8192], d[512 + 4], back[14848];
+	struct file_iov v[] = { { a, 5120 }, { b, 0 }, { b, 512 }, { c, 8192 },
+				{ d, 512 }, { b, 512 } };
+	unsigned before;
+
+	for (unsigned i = 0; i < sizeof(a); i++)
+		a[i] = (uint8_t)rand();
+	for (unsigned i = 0; i < sizeof(c); i++)
+		c[i] = (uint8_t)rand();
+	memset(b, 'b', sizeof(b));
+	memset(d, 'd', sizeof(d));
+	disk.most_waiting = 0;
+	ok(!blkdev_transfer(&bd, BLK_WRITE, 1024, v, 14848) &&
+	   !blkdev_read(&bd, 1024, back, sizeof(back)) && !memcmp(back, a, 5120) &&
+	   !memcmp(back + 5120, b, 512) && !memcmp(back + 5632, c, 8192) &&
+	   !memcmp(back + 13824, d, 512) && !memcmp(back + 14336, b, 512),
+	   "six buffers, one of them empty");
+	ok(disk.most_waiting == 4, "four requests at a time: %u", disk.most_waiting);
+	disk.most_waiting = 0;
+	ok(!blkdev_transfer(&disk2, BLK_READ, 0, v + 1, 1024) &&
+	   disk.most_waiting == 1, "several buffers in one request");
+	before = disk.requests;
+	v[4].base = d + 2;
+	ok(blkdev_transfer(&bd, BLK_WRITE, 0, v, 14848) == -EINVAL &&
+	   disk.requests == before, "an odd address anywhere: nothing begins");
+	v[4].base = d + 4;
+	v[3].len = 8191;
+	ok(blkdev_transfer(&bd, BLK_READ, 0, v, 14336) == -EINVAL &&
+	   disk.requests == before, "an odd length anywhere");
+	v[3].len = 8192;
+	ok(blkdev_transfer(&part3, BLK_WRITE, 0, v, 512) == -EROFS, "read-only");
+	ok(!blkdev_transfer(&bd, BLK_READ, 0, v, 0) && disk.requests == before,
+	   "nothing");
 }
 
 static void reader(void *arg)
@@ -258,5 +432,9 @@ int main(void)
 	test_segments();
 	test_errors();
 	test_parallel();
+	test_names();
+	test_part();
+	test_claims();
+	test_vectors();
 	return done_testing();
 }
