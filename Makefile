@@ -47,7 +47,7 @@ driver_src  := $(filter-out $(if $(net_src),,%net.c) $(if $(fs_src),,%blk.c),$(d
 include net/lwip.mk
 include fs/littlefs.mk
 PHP	    := third_party/picohttpparser
-third_src   := $(if $(net_src),$(LWIP_SRC)) $(if $(fs_src),$(LITTLEFS_SRC))
+third_src   := $(if $(net_src),$(LWIP_SRC))
 third_src   += $(if $(filter picohttpparser,$(LIBS)),$(PHP)/picohttpparser.c)
 
 # ---- flags ------------------------------------------------------------------
@@ -114,8 +114,7 @@ no_idioms := $(if $(findstring clang,$(CC)),,-fno-tree-loop-distribute-patterns)
 $(call obj,$(wildcard kernel/lib/string.c kernel/arch/x86_64/*.c)): FILE_CFLAGS = $(no_idioms)
 $(call obj,$(LWIP_SRC)): FILE_CFLAGS = $(LWIP_CFLAGS) $(call inc,net)
 $(call obj,$(LWIP_SRC)): $(B)/inc/net/.stamp
-$(call obj,$(LITTLEFS_SRC)): FILE_CFLAGS = $(LITTLEFS_CFLAGS) $(call inc,fs)
-$(call obj,$(LITTLEFS_SRC)): $(B)/inc/fs/.stamp
+$(call obj,fs/lfs_core.c): FILE_CFLAGS = -fbuiltin
 
 # ---- the image: linked twice, the second time with its own symbol table ----
 link = ld $(LD_FLAGS) $(objs) $1 --start-group $(PICO)/lib/libc.a $(shell $(CC) -print-libgcc-file-name) --end-group

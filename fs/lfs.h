@@ -23,6 +23,7 @@
 #include "fs/fs.h"
 #include "fs/lfs_bd.h"
 #include "fs/lfs_config.h"
+#include "fs/lfs_memo.h"
 #include "kernel/heap.h"
 
 #define LFS_ATTR_MTIME	 0x74
@@ -75,6 +76,9 @@ struct lfs_volume {
 	struct list dirs;		/* open directories */
 	struct list all;
 	bool mounting, consistent, said_full;
+	struct lfs_memo *memo;		/* fs/lfs_core.c; or NULL */
+	bool used_known;		/* used is the number of blocks in use */
+	uint32_t used;
 };
 
 static inline struct lfs_volume *lfs_of(struct vfs_mount *m)

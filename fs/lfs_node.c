@@ -119,6 +119,10 @@ static size_t shrink(void *arg, size_t want)
 			got += first_idle(v)->h ? HANDLE_COST : NODE_COST;
 			node_free(v, first_idle(v));
 		}
+		if (got < want && v->memo) {
+			got += lfs_memo_bytes(v->memo);
+			lfs_memo_purge(v->memo);
+		}
 	}
 	return got;
 }
@@ -136,7 +140,8 @@ int lfs_nodes_init(struct lfs_volume *v)
 	uint32_t n = 64;
 
 	v->max_idle = clamp(fs_memory_share(32) / NODE_COST, 64, 65536);
-	v->max_handles = clamp(fs_memory_share(32) / HANDLE_COST, 16, 4096);
+	/* littlefs walks its list of them at each commit and close. */
+	v->max_handles = clamp(fs_memory_share(32) / HANDLE_COST, 16, 64);
 	while (n < v->max_idle)
 		n *= 2;
 	v->mask = n - 1;
@@ -147,6 +152,7 @@ int lfs_nodes_init(struct lfs_volume *v)
 		list_init(&v->bucket[i]);
 	list_init(&v->idle);
 	list_init(&v->handles);
+	v->memo = lfs_memo_create();
 	if (!registered)
 		heap_add_shrinker(&node_shrinker);
 	registered = true;
@@ -157,6 +163,8 @@ void lfs_nodes_fini(struct lfs_volume *v)
 {
 	lfs_nodes_purge(v);
 	heap_free(HEAP_FS, v->bucket);
+	lfs_memo_destroy(v->memo);
+	v->memo = NULL;
 }
 
 static void handle_setup(struct lfs_volume *v, struct lfs_node *n,
