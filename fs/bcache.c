@@ -1,49 +1,28 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The block cache. Two lists: `once` for blocks seen one time, `hot` for those
- * that came again after another block was asked for. Victims come from `once`
- * first, so that a long file does not push out the directories. Two
- * misses in sequence fetch RA_BLOCKS at once, through a staging buffer.
+ * The block cache, memory side. Two lists of clean blocks: `once` for those
+ * seen one time, `hot` for those that came again after another block was asked
+ * for. Victims come from `once` first, so that a long file does not push out
+ * the directories.
  *
- * The shrinker may run inside any allocation, ours included: an entry that is
- * being filled is on no list and nothing is kept across an allocation.
+ * The shrinker may run inside any allocation, ours included: it frees clean
+ * blocks only, and nothing clean is kept across an allocation.
  */
 #include "fs/bcache.h"
 
 #include <errno.h>
 
-#include "kernel/heap.h"
-#include "kernel/lib/string.h"
+#include "fs/bcache_impl.h"
 #include "fs/fs.h"
+#include "kernel/lib/string.h"
 
-#define RA_BLOCKS   16u	/* 64 KiB */
 #define MIN_ENTRIES 8u
-
-struct entry {
-	struct entry *hash_next;
-	struct list lru;
-	uint32_t block;
-	bool hot;
-	uint8_t *data;
-};
-
-struct bcache {
-	struct blkdev *dev;
-	struct entry **bucket;
-	uint32_t mask;
-	uint32_t n, n_hot, max;
-	uint32_t last, last_miss;	/* blocks, for promotion and read-ahead */
-	struct list once, hot;
-	uint8_t *ra;			/* RA_BLOCKS, or NULL in small machines */
-	uint64_t hits, misses;
-	struct heap_shrinker shrinker;
-	struct bcache *next;
-};
+#define DIRTY_MOST  1024u	/* blocks: 4 MiB take a disk a moment */
 
 /* Shrinkers cannot be taken back, so one serves all caches. */
 static struct bcache *all;
 
-static struct entry **slot_of(struct bcache *c, uint32_t block)
+struct entry **bcache_slot(struct bcache *c, uint32_t block)
 {
 	struct entry **p = &c->bucket[(block * 2654435761u >> 7) & c->mask];
 
@@ -52,14 +31,21 @@ static struct entry **slot_of(struct bcache *c, uint32_t block)
 	return p;
 }
 
-static void entry_free(struct bcache *c, struct entry *e)
+/* Out of its bucket and off its list. */
+static void entry_remove(struct bcache *c, struct entry *e)
 {
-	struct entry **p = slot_of(c, e->block);
+	struct entry **p = bcache_slot(c, e->block);
 
 	*p = e->hash_next;
 	list_del(&e->lru);
 	c->n--;
 	c->n_hot -= e->hot;
+	c->n_dirty -= e->to != 0 && !e->busy;
+}
+
+void bcache_entry_free(struct bcache *c, struct entry *e)
+{
+	entry_remove(c, e);
 	heap_free(HEAP_FS, e->data);
 	heap_free(HEAP_FS, e);
 }
@@ -77,8 +63,8 @@ static size_t shrink(void *arg, size_t want)
 
 	(void)arg;
 	for (struct bcache *c = all; c; c = c->next) {
-		while (got < want && c->n > 0) {
-			entry_free(c, victim(c));
+		while (got < want && victim(c)) {
+			bcache_entry_free(c, victim(c));
 			got += BCACHE_BLOCK;
 		}
 	}
@@ -86,6 +72,16 @@ static size_t shrink(void *arg, size_t want)
 }
 
 static struct heap_shrinker bcache_shrinker = { .shrink = shrink };
+
+static void set_limits(struct bcache *c, size_t max_bytes)
+{
+	if (!max_bytes)
+		max_bytes = fs_memory_share(8);
+	max_bytes /= BCACHE_BLOCK;
+	c->max = max_bytes < MIN_ENTRIES ? MIN_ENTRIES :
+		 max_bytes > INT32_MAX ? INT32_MAX : (uint32_t)max_bytes;
+	c->max_dirty = c->max / 4 < DIRTY_MOST ? c->max / 4 : DIRTY_MOST;
+}
 
 struct bcache *bcache_create(struct blkdev *dev, size_t max_bytes)
 {
@@ -95,25 +91,22 @@ struct bcache *bcache_create(struct blkdev *dev, size_t max_bytes)
 
 	if (!c)
 		return NULL;
-	if (!max_bytes)
-		max_bytes = fs_memory_share(8);
-	c->max = (uint32_t)(max_bytes / BCACHE_BLOCK);
-	if (c->max < MIN_ENTRIES)
-		c->max = MIN_ENTRIES;
+	c->dev = dev;
+	set_limits(c, max_bytes);
 	while (buckets < c->max && buckets < 65536)
 		buckets *= 2;
 	c->mask = buckets - 1;
 	c->bucket = heap_zalloc(HEAP_FS, buckets * sizeof(c->bucket[0]));
-	if (!c->bucket) {
+	if (!c->bucket || bcache_io_init(c) < 0) {
+		heap_free(HEAP_FS, c->bucket);
 		heap_free(HEAP_FS, c);
 		return NULL;
 	}
-	if (c->max >= 16 * RA_BLOCKS)
-		c->ra = heap_alloc(HEAP_FS, RA_BLOCKS * BCACHE_BLOCK);
-	c->dev = dev;
-	c->last = c->last_miss = UINT32_MAX;
+	c->last = c->failed_block = BCACHE_NONE;
 	list_init(&c->once);
 	list_init(&c->hot);
+	list_init(&c->dirty);
+	list_init(&c->failed);
 	c->next = all;
 	all = c;
 	if (!registered)
@@ -122,30 +115,40 @@ struct bcache *bcache_create(struct blkdev *dev, size_t max_bytes)
 	return c;
 }
 
+static void free_list(struct bcache *c, struct list *l)
+{
+	while (!list_empty(l))
+		bcache_entry_free(c, container_of(l->next, struct entry, lru));
+}
+
 void bcache_destroy(struct bcache *c)
 {
 	struct bcache **p = &all;
 
 	if (!c)
 		return;
+	bcache_io_fini(c);
 	while (*p != c)
 		p = &(*p)->next;
 	*p = c->next;
-	while (c->n)
-		entry_free(c, victim(c));
-	heap_free(HEAP_FS, c->ra);
+	free_list(c, &c->once);
+	free_list(c, &c->hot);
+	free_list(c, &c->dirty);
+	free_list(c, &c->failed);
 	heap_free(HEAP_FS, c->bucket);
 	heap_free(HEAP_FS, c);
 }
 
-/* An entry on no list and in no bucket, or NULL: then go without. */
-static struct entry *entry_new(struct bcache *c)
+struct entry *bcache_entry_new(struct bcache *c)
 {
 	struct entry *e;
 
-	while (c->n >= c->max)
-		entry_free(c, victim(c));
-	e = heap_alloc(HEAP_FS, sizeof(*e));
+	while (c->n >= c->max) {
+		if (!victim(c))
+			return NULL;
+		bcache_entry_free(c, victim(c));
+	}
+	e = heap_zalloc(HEAP_FS, sizeof(*e));
 	if (!e)
 		return NULL;
 	e->data = heap_alloc(HEAP_FS, BCACHE_BLOCK);
@@ -156,66 +159,43 @@ static struct entry *entry_new(struct bcache *c)
 	return e;
 }
 
-static void entry_insert(struct bcache *c, struct entry *e, uint32_t block)
+void bcache_entry_insert(struct bcache *c, struct entry *e, uint32_t block)
 {
-	struct entry **p;
+	struct entry **p = bcache_slot(c, block);
 
-	bcache_drop(c, block);
-	p = slot_of(c, block);
 	e->block = block;
-	e->hot = false;
 	e->hash_next = *p;
 	*p = e;
-	list_push(&c->once, &e->lru);
 	c->n++;
 }
 
-static int dev_read(struct bcache *c, uint32_t block, uint32_t n, uint8_t *buf)
+/* From the end: blocks are mostly given out in ascending order. */
+void bcache_entry_dirty(struct bcache *c, struct entry *e)
 {
-	uint64_t off = (uint64_t)block * BCACHE_BLOCK;
-	uint64_t end = c->dev->n_sectors * BLK_SECTOR;
-	size_t len = (size_t)n * BCACHE_BLOCK;
+	struct list *l = c->dirty.prev;
 
-	if (off >= end)
-		return -EINVAL;
-	if (len > end - off) {
-		memset(buf + (end - off), 0, len - (size_t)(end - off));
-		len = (size_t)(end - off);
-	}
-	return blkdev_read(c->dev, off, buf, len);
-}
-
-/* The aligned run of blocks around `block` comes along: files run upwards,
- * littlefs' list of directory blocks mostly downwards. What is here already
- * stays. Failing is fine: the block alone is read next. */
-static void read_around(struct bcache *c, uint32_t block)
-{
-	uint32_t n_dev = (uint32_t)(c->dev->n_sectors * BLK_SECTOR / BCACHE_BLOCK);
-	uint32_t first = ALIGN_DOWN(block, RA_BLOCKS), end = first + RA_BLOCKS;
-	struct entry *e;
-
-	if (end > n_dev)
-		end = n_dev;
-	while (first < block && *slot_of(c, first))
-		first++;
-	while (end > block + 1 && *slot_of(c, end - 1))
-		end--;
-	if (end < first + 2 || dev_read(c, first, end - first, c->ra) < 0)
-		return;
-	for (uint32_t i = first; i < end; i++) {
-		e = *slot_of(c, i) ? NULL : entry_new(c);
-		if (!e)
-			continue;
-		memcpy(e->data, c->ra + (i - first) * BCACHE_BLOCK, BCACHE_BLOCK);
-		entry_insert(c, e, i);
-	}
+	while (l != &c->dirty &&
+	       container_of(l, struct entry, lru)->block > e->block)
+		l = l->prev;
+	list_add_before(l->next, &e->lru);
+	c->n_dirty++;
 }
 
 static void touch(struct bcache *c, struct entry *e)
 {
-	if (c->last == e->block)
-		return;
+	bool again = c->last != e->block && !e->fresh;
+
 	c->last = e->block;
+	if (e->fresh) {
+		/* First use of what came ahead: the youngest of `once`. */
+		e->fresh = false;
+		if (!e->to && !e->busy) {
+			list_del(&e->lru);
+			list_push(&c->once, &e->lru);
+		}
+	}
+	if (!again || e->to || e->busy)
+		return;
 	list_del(&e->lru);
 	list_push(&c->hot, &e->lru);
 	c->n_hot += !e->hot;
@@ -230,77 +210,120 @@ static void touch(struct bcache *c, struct entry *e)
 	c->n_hot--;
 }
 
+static int dev_read(struct bcache *c, uint32_t block, uint8_t *buf)
+{
+	uint64_t off = (uint64_t)block * BCACHE_BLOCK;
+	uint64_t end = c->dev->n_sectors * BLK_SECTOR;
+	size_t len = BCACHE_BLOCK;
+
+	if (off >= end)
+		return -EINVAL;
+	if (len > end - off) {
+		memset(buf + (end - off), 0, len - (size_t)(end - off));
+		len = (size_t)(end - off);
+	}
+	return blkdev_read(c->dev, off, buf, len);
+}
+
 static int miss(struct bcache *c, uint32_t block, uint32_t off, void *buf,
 		uint32_t len)
 {
-	struct entry *e;
-	uint8_t *tmp;
+	struct entry *e = bcache_entry_new(c);
+	uint8_t *tmp = e ? e->data : heap_alloc(HEAP_FS, BCACHE_BLOCK);
 	int r;
 
-	e = entry_new(c);
-	tmp = e ? e->data : heap_alloc(HEAP_FS, BCACHE_BLOCK);
 	if (!tmp)
 		return -ENOMEM;
-	r = dev_read(c, block, 1, tmp);
+	r = dev_read(c, block, tmp);
 	if (r == 0)
 		memcpy(buf, tmp + off, len);
 	if (r == 0 && e) {
-		entry_insert(c, e, block);
+		bcache_entry_insert(c, e, block);
+		list_push(&c->once, &e->lru);
 		return 0;
 	}
 	heap_free(HEAP_FS, tmp);
-	if (e)
-		heap_free(HEAP_FS, e);
+	heap_free(HEAP_FS, e);
 	return r;
 }
 
 int bcache_read(struct bcache *c, uint32_t block, uint32_t off, void *buf,
 		uint32_t len)
 {
-	struct entry *e = *slot_of(c, block);
+	struct entry *e = *bcache_slot(c, block);
 
 	if (off > BCACHE_BLOCK || len > BCACHE_BLOCK - off)
 		return -EINVAL;
+	/* One that is being written can be read, one being read cannot. */
+	if (e && e->busy && !e->to)
+		e = bcache_calm(c, block);
 	if (!e) {
-		bool sequential = block == c->last_miss + 1;
-
 		c->misses++;
-		c->last_miss = c->last = block;
-		if (c->ra && sequential) {
-			read_around(c, block);
-			e = *slot_of(c, block);
-			if (e)
-				c->last_miss = block | (RA_BLOCKS - 1);
-		}
-		if (!e)
-			return miss(c, block, off, buf, len);
-	} else {
-		c->hits++;
-		touch(c, e);
+		c->last = block;
+		return miss(c, block, off, buf, len);
 	}
+	c->hits++;
+	touch(c, e);
 	memcpy(buf, e->data + off, len);
 	return 0;
 }
 
-void bcache_put(struct bcache *c, uint32_t block, const void *data)
+int bcache_put(struct bcache *c, uint32_t block, uint8_t **data, uint32_t from,
+	       uint32_t to)
 {
-	struct entry *e = *slot_of(c, block);
+	struct entry *e;
+	uint8_t *fresh;
 
-	if (!e) {
-		e = entry_new(c);
-		if (!e)
-			return;
-		entry_insert(c, e, block);
-	}
-	memcpy(e->data, data, BCACHE_BLOCK);
+	bcache_drop(c, block);
+	if (to)
+		bcache_throttle(c, c->max_dirty - 1);
+	e = bcache_entry_new(c);
+	if (!e)
+		return -ENOMEM;
+	fresh = e->data;
+	e->data = *data;
+	*data = fresh;
+	bcache_entry_insert(c, e, block);
+	e->from = (uint16_t)from;
+	e->to = (uint16_t)to;
+	if (to)
+		bcache_entry_dirty(c, e);
+	else
+		list_push(&c->once, &e->lru);
+	/* Half the bound goes on its way while the other half fills up. */
+	if (c->n_dirty > c->max_dirty / 2)
+		bcache_write_out(c);
+	return 0;
+}
+
+int bcache_take(struct bcache *c, uint32_t block, uint8_t **data, uint32_t *from,
+		uint32_t *to)
+{
+	struct entry *e = bcache_calm(c, block);
+	uint8_t *mine = *data;
+
+	*from = *to = 0;
+	if (!e)
+		return dev_read(c, block, mine);
+	*from = e->from;
+	*to = e->to;
+	*data = e->data;
+	e->data = mine;
+	bcache_entry_free(c, e);
+	return 0;
 }
 
 void bcache_drop(struct bcache *c, uint32_t block)
 {
-	struct entry *e = *slot_of(c, block);
+	struct entry *e = bcache_calm(c, block);
 
 	if (e)
-		entry_free(c, e);
+		bcache_entry_free(c, e);
+}
+
+uint32_t bcache_failed(const struct bcache *c)
+{
+	return c->failed_block;
 }
 
 void bcache_get_stats(const struct bcache *c, struct bcache_stats *out)
@@ -308,4 +331,5 @@ void bcache_get_stats(const struct bcache *c, struct bcache_stats *out)
 	out->hits = c->hits;
 	out->misses = c->misses;
 	out->bytes = (size_t)c->n * BCACHE_BLOCK;
+	out->dirty = (size_t)(c->n_dirty + c->n_writing) * BCACHE_BLOCK;
 }

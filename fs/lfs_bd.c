@@ -28,7 +28,7 @@ int lfs_bd_init(struct lfs_bd *bd, struct blkdev *dev, size_t cache_bytes)
 	bd->cache = bcache_create(dev, cache_bytes);
 	if (!bd->cache)
 		return -ENOMEM;
-	bd->data = heap_alloc_aligned(HEAP_FS, LFS_BLOCK, LFS_BLOCK);
+	bd->data = heap_alloc(HEAP_FS, LFS_BLOCK);
 	if (!bd->data) {
 		bcache_destroy(bd->cache);
 		return -ENOMEM;
@@ -46,6 +46,14 @@ void lfs_bd_fini(struct lfs_bd *bd)
 void lfs_bd_new_op(struct lfs_bd *bd)
 {
 	bd->reads_left = READS_BASE + (uint64_t)READS_PER_BLOCK * bd->n_blocks;
+}
+
+static int read_failed(struct lfs_bd *bd, uint32_t block, int r)
+{
+	if (r == -ENOMEM)
+		return LFS2_ERR_NOMEM;
+	log_err(LOG_FS, "%s: block %u cannot be read", bd->dev->name, block);
+	return LFS2_ERR_IO;
 }
 
 int lfs_bd_read(struct lfs_bd *bd, uint32_t block, uint32_t off, void *buf,
@@ -67,14 +75,7 @@ int lfs_bd_read(struct lfs_bd *bd, uint32_t block, uint32_t off, void *buf,
 		return 0;
 	}
 	r = bcache_read(bd->cache, block, off, buf, len);
-	if (r == -ENOMEM)
-		return LFS2_ERR_NOMEM;
-	if (r < 0) {
-		log_err(LOG_FS, "%s: block %u cannot be read", bd->dev->name,
-			block);
-		return LFS2_ERR_IO;
-	}
-	return 0;
+	return r < 0 ? read_failed(bd, block, r) : 0;
 }
 
 static int write_failed(struct lfs_bd *bd, const char *what, uint32_t block)
@@ -88,15 +89,20 @@ static int write_failed(struct lfs_bd *bd, const char *what, uint32_t block)
 
 static int flush(struct lfs_bd *bd)
 {
-	if (blkdev_flush(bd->dev) < 0)
-		return write_failed(bd, "flush", bd->held);
-	bd->unflushed = false;
-	return 0;
+	return bcache_flush(bd->cache) < 0 ? write_failed(bd, "flush", bd->held) :
+	       0;
 }
 
-/* The held block's dirty part from `start` on goes to the device; what lies
- * before stays dirty. */
-static int write_from(struct lfs_bd *bd, uint32_t start)
+/* Until what was started is on the device. */
+static int settle(struct lfs_bd *bd)
+{
+	return bcache_settle(bd->cache) < 0 ?
+	       write_failed(bd, "write", bcache_failed(bd->cache)) : 0;
+}
+
+/* Starts writing the held block's dirty part from `start` on; what lies before
+ * stays dirty. */
+static void write_from(struct lfs_bd *bd, uint32_t start)
 {
 	uint32_t unit = bd->dev->block_size;
 	uint32_t from = ALIGN_DOWN(bd->dirty_from, unit);
@@ -104,35 +110,58 @@ static int write_from(struct lfs_bd *bd, uint32_t start)
 
 	if (from < start)
 		from = start;
-	bd->unflushed = true;
-	if (blkdev_write(bd->dev, (uint64_t)bd->held * LFS_BLOCK + from,
-			 bd->data + from, to - from) < 0) {
-		bcache_drop(bd->cache, bd->held);
-		return write_failed(bd, "write", bd->held);
-	}
+	bcache_write(bd->cache, (uint64_t)bd->held * LFS_BLOCK + from,
+		     bd->data + from, to - from);
 	bd->dirty_to = from;
-	return 0;
 }
 
-/* All of it. The block stays held, clean. */
+/* The whole of it, now. The block stays held, clean. */
 static int write_held(struct lfs_bd *bd)
 {
-	int r;
+	write_from(bd, 0);
+	bd->dirty_from = bd->dirty_to = 0;
+	return settle(bd);
+}
 
-	if (bd->held == LFS_NO_BLOCK || bd->dirty_to == 0)
+/* Another block's turn: the cache has it, and writes it when it likes. */
+static int release_held(struct lfs_bd *bd)
+{
+	uint32_t unit = bd->dev->block_size;
+	int r = 0;
+
+	if (bd->held == LFS_NO_BLOCK)
 		return 0;
-	r = write_from(bd, 0);
+	if (bcache_put(bd->cache, bd->held, &bd->data,
+		       ALIGN_DOWN(bd->dirty_from, unit),
+		       ALIGN_UP(bd->dirty_to, unit)) < 0 && bd->dirty_to)
+		r = write_held(bd);
 	if (r < 0)
 		return r;
-	bcache_put(bd->cache, bd->held, bd->data);
+	bd->held = LFS_NO_BLOCK;
 	bd->dirty_from = bd->dirty_to = 0;
 	return 0;
 }
 
-static int may_write(const struct lfs_bd *bd, uint32_t block)
+static int hold(struct lfs_bd *bd, uint32_t block)
+{
+	int r = release_held(bd);
+
+	if (r < 0)
+		return r;
+	r = bcache_take(bd->cache, block, &bd->data, &bd->dirty_from,
+			&bd->dirty_to);
+	if (r < 0)
+		return read_failed(bd, block, r);
+	bd->held = block;
+	return 0;
+}
+
+static int may_write(struct lfs_bd *bd, uint32_t block)
 {
 	if (bd->broken || bd->read_only)
 		return LFS2_ERR_IO;
+	if (bcache_failed(bd->cache) != BCACHE_NONE)
+		return write_failed(bd, "write", bcache_failed(bd->cache));
 	return block < bd->n_blocks ? 0 : LFS2_ERR_CORRUPT;
 }
 
@@ -169,16 +198,8 @@ static int cb_prog(const struct lfs2_config *c, lfs2_block_t block,
 
 	if (r == 0 && (off > LFS_BLOCK || size > LFS_BLOCK - off))
 		r = LFS2_ERR_IO;
-	if (r == 0 && block != bd->held) {
-		r = write_held(bd);
-		if (r < 0)
-			return r;
-		/* If the read fails nothing is held. */
-		bd->held = LFS_NO_BLOCK;
-		r = lfs_bd_read(bd, block, 0, bd->data, LFS_BLOCK);
-		if (r == 0)
-			bd->held = block;
-	}
+	if (r == 0 && block != bd->held)
+		r = hold(bd, block);
 	if (r < 0)
 		return r;
 	memcpy(bd->data + off, buf, size);
@@ -197,9 +218,10 @@ static int cb_erase(const struct lfs2_config *c, lfs2_block_t block)
 	int r = may_write(bd, block);
 
 	if (r == 0 && block != bd->held)
-		r = write_held(bd);
+		r = release_held(bd);
 	if (r < 0)
 		return r;
+	bcache_drop(bd->cache, block);
 	bd->held = block;
 	memset(bd->data, 0xff, LFS_BLOCK);
 	bd->dirty_from = 0;
@@ -211,18 +233,20 @@ static int cb_sync(const struct lfs2_config *c)
 {
 	struct lfs_bd *bd = c->context;
 	uint32_t unit = bd->dev->block_size;
-	int r = 0;
+	int r;
 
-	if (bd->read_only || (bd->dirty_to == 0 && !bd->unflushed))
+	if (bd->read_only || lfs_bd_is_clean(bd))
 		return 0;
 	if (bd->broken)
 		return LFS2_ERR_IO;
+	bcache_write_out(bd->cache);
 	/* An erased block. Were it torn behind its new commit, old commits of
 	 * its former life could follow, and littlefs would take them for newer
 	 * ones: they go first, the unit with the revision comes last. */
 	if (bd->dirty_from == 0 && bd->dirty_to > unit)
-		r = write_from(bd, unit);
-	if (r == 0 && bd->unflushed)
+		write_from(bd, unit);
+	r = settle(bd);
+	if (r == 0 && bcache_unflushed(bd->cache))
 		r = flush(bd);
 	if (r == 0 && bd->dirty_to) {
 		r = write_held(bd);
@@ -230,6 +254,15 @@ static int cb_sync(const struct lfs2_config *c)
 			r = flush(bd);
 	}
 	return r;
+}
+
+bool lfs_bd_is_clean(const struct lfs_bd *bd)
+{
+	struct bcache_stats st;
+
+	bcache_get_stats(bd->cache, &st);
+	return bd->dirty_to == 0 && st.dirty == 0 &&
+	       !bcache_unflushed(bd->cache);
 }
 
 bool lfs_bd_is_erased(const struct lfs_bd *bd, uint32_t block, uint32_t off)

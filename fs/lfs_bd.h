@@ -6,15 +6,20 @@
  * littlefs commits metadata (a block programmed last before `sync`) without
  * flushing the device after the data that the metadata refers to. So:
  *
- *	prog, erase:	into the held block; another block sends it to the device
- *	sync:		write an erased block's part behind the first unit
+ *	prog, erase:	into the held block; another block sends it to the cache,
+ *			which writes it some time later
+ *	sync:		write what is changed in the cache, and of an erased
+ *			held block the part behind the first unit; wait
  *			flush	(if anything was written since the last flush)
- *			write the (rest of the) held block
+ *			write the (rest of the) held block; wait
  *			flush
  *
  * A commit is thus never on the disk before its data, never in front of what
- * its block held before, and is there when sync returns. A write or flush that fails takes the volume out of writing for
- * good: what the disk has is then no longer known.
+ * its block held before, and is there when sync returns. What the cache writes
+ * early are blocks that no commit on the disk mentions: littlefs gives a block
+ * away again only after the commit that freed it was synced. A write or flush
+ * that fails takes the volume out of writing for good: what the disk has is
+ * then no longer known.
  */
 #pragma once
 
@@ -34,9 +39,8 @@ struct lfs_bd {
 	struct bcache *cache;
 	uint32_t n_blocks;
 	uint32_t held;			/* block number or LFS_NO_BLOCK */
-	uint8_t *data;			/* its content */
+	uint8_t *data;			/* its content; a cache buffer */
 	uint32_t dirty_from, dirty_to;	/* bytes of it the device lacks */
-	bool unflushed;
 	bool read_only;
 	bool broken;			/* writes are refused */
 	uint64_t reads_left;		/* per operation: a corrupt volume may not
@@ -53,5 +57,7 @@ void lfs_bd_config(struct lfs_bd *bd, lfs2_t *lfs, struct lfs2_config *cfg);
 int lfs_bd_read(struct lfs_bd *bd, uint32_t block, uint32_t off, void *buf,
 		uint32_t len) MUST_CHECK;
 
+/* Does the device have everything, for good? */
+bool lfs_bd_is_clean(const struct lfs_bd *bd);
 /* Is the block known to be erased from `off` on (held, and nothing but 0xff)? */
 bool lfs_bd_is_erased(const struct lfs_bd *bd, uint32_t block, uint32_t off);

@@ -121,6 +121,27 @@ struct thread *thread_current(void)
 	return &the_thread;
 }
 
+bool (*host_wait)(void);
+
+void wait_queue_init(struct wait_queue *q)
+{
+	list_init(&q->waiters);
+}
+
+/* One thread: what it waits for happens meanwhile, or never. */
+WEAK int wait_queue_sleep(struct wait_queue *q, nsec_t deadline)
+{
+	(void)q;
+	(void)deadline;
+	ASSERT(host_wait && host_wait());
+	return 0;
+}
+
+void wait_queue_wake_all(struct wait_queue *q)
+{
+	(void)q;
+}
+
 void mutex_init(struct mutex *m)
 {
 	m->owner = NULL;
@@ -173,6 +194,17 @@ void log_write(enum log_area area, enum log_level level, const char *fmt, ...)
 int fmt_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 {
 	return vsnprintf(buf, size, fmt, ap);
+}
+
+int fmt_snprintf(char *buf, size_t size, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(buf, size, fmt, ap);
+	va_end(ap);
+	return n;
 }
 
 void assert_failed(const char *expr, const char *file, int line)

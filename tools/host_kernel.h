@@ -16,5 +16,8 @@ extern long host_heap_fail_after;	/* this many work, one fails; -1: never */
 extern size_t host_memory;		/* bytes that are "free" */
 extern uint64_t host_wall;		/* the time of day; 0: the real one */
 
+/* Somebody blocks: lets a disk finish a request. False: nothing is to come. */
+extern bool (*host_wait)(void);
+
 /* Memory runs short: asks the caches for `want` bytes. */
 size_t host_shrink(size_t want);

@@ -4,7 +4,7 @@
  * if the first byte says so. Indexing and reading it never crashes.
  *
  * SOURCES: fs/vfs.c fs/path.c fs/mounts.c fs/root.c fs/lfs_bd.c fs/lfs_dir.c
- * SOURCES: fs/lfs_file.c fs/lfs_mount.c fs/lfs_node.c fs/lfs_util.c fs/bcache.c
+ * SOURCES: fs/lfs_file.c fs/lfs_mount.c fs/lfs_node.c fs/lfs_util.c fs/bcache.c fs/bcache_io.c
  * SOURCES: fs/tar.c fs/archive.c fs/archive_index.c tools/host_kernel.c
  * SOURCES: tests/host/ram_blkdev.c tests/host/fs_help.c
  * SOURCES: fs/lfs_core.c fs/lfs_memo.c

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/host_kernel.h"
+
 #define MAX_PENDING 1024u
 
 /* splitmix64 */
@@ -25,6 +27,12 @@ uint32_t cut_below(struct cut_rng *r, uint32_t n)
 	return (uint32_t)((cut_rand(r) >> 32) * n >> 32);
 }
 
+/* In flight: no flush covers them until somebody has waited for them. */
+static struct list waiting = LIST_INIT(waiting);
+static struct cut_rng wait_rng = { 1 };
+
+static bool finish_any(void);
+
 void cut_disk_init(struct cut_disk *d, size_t bytes)
 {
 	memset(d, 0, sizeof(*d));
@@ -32,7 +40,10 @@ void cut_disk_init(struct cut_disk *d, size_t bytes)
 	d->bd.n_sectors = bytes / BLK_SECTOR;
 	d->bd.block_size = BLK_SECTOR;
 	d->bd.has_flush = true;
+	d->bd.max_segs = 4;
+	d->bd.max_bytes = 64 << 10;
 	d->bd.driver = d;
+	host_wait = finish_any;
 	d->bytes = bytes;
 	d->data = calloc(1, bytes);
 }
@@ -99,6 +110,57 @@ int blkdev_write(struct blkdev *bd, uint64_t off, const void *buf, size_t len)
 	memcpy(d->data + off, buf, len);
 	note(d, off, buf, (uint32_t)len);
 	return 0;
+}
+
+void blkdev_submit(struct blkdev *bd, struct blk_request *rq)
+{
+	rq->arg = bd;
+	list_push(&waiting, &rq->link);
+}
+
+static int finish(struct blkdev *bd, const struct blk_request *rq)
+{
+	struct cut_disk *d = bd->driver;
+	uint64_t off = rq->sector * BLK_SECTOR, at = off;
+	size_t len = 0;
+
+	for (unsigned i = 0; i < rq->n_segs; i++)
+		len += rq->seg[i].len;
+	if (check(bd, off, len) || len > bd->max_bytes ||
+	    rq->n_segs > bd->max_segs)
+		return -EINVAL;
+	for (unsigned i = 0; i < rq->n_segs; i++) {
+		const struct blk_seg *s = &rq->seg[i];
+
+		if (rq->op == BLK_READ)
+			memcpy(s->base, d->data + at, s->len);
+		else
+			memcpy(d->data + at, s->base, s->len);
+		at += s->len;
+	}
+	if (rq->op == BLK_WRITE)
+		note(d, off, d->data + off, (uint32_t)len);
+	return 0;
+}
+
+/* Somebody waits: any one of them finishes. */
+static bool finish_any(void)
+{
+	struct list *l, *pick = NULL;
+	struct blk_request *rq;
+	uint32_t n = 0;
+
+	list_for_each(l, &waiting) {
+		if (cut_below(&wait_rng, ++n) == 0)
+			pick = l;
+	}
+	if (!pick)
+		return false;
+	rq = container_of(pick, struct blk_request, link);
+	list_del(pick);
+	rq->status = finish(rq->arg, rq);
+	rq->done(rq);
+	return true;
 }
 
 int blkdev_flush(struct blkdev *bd)

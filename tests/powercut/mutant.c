@@ -39,19 +39,24 @@ static int push(struct lfs_bd *bd)
 {
 	if (bd->held == LFS_NO_BLOCK || bd->dirty_to == 0)
 		return 0;
-	if (blkdev_write(bd->dev, (uint64_t)bd->held * LFS_BLOCK +
-			 bd->dirty_from, bd->data + bd->dirty_from,
-			 bd->dirty_to - bd->dirty_from) < 0)
+	bcache_write(bd->cache, (uint64_t)bd->held * LFS_BLOCK + bd->dirty_from,
+		     bd->data + bd->dirty_from, bd->dirty_to - bd->dirty_from);
+	if (bcache_settle(bd->cache) < 0)
 		abort();
-	bcache_put(bd->cache, bd->held, bd->data);
 	bd->dirty_from = bd->dirty_to = 0;
-	bd->unflushed = true;
 	return 0;
 }
 
 static int flush(struct lfs_bd *bd)
 {
-	return blkdev_flush(bd->dev) < 0 ? LFS2_ERR_IO : 0;
+	return bcache_flush(bd->cache) < 0 ? LFS2_ERR_IO : 0;
+}
+
+/* All that is in the cache. */
+static int write_out(struct lfs_bd *bd)
+{
+	bcache_write_out(bd->cache);
+	return bcache_settle(bd->cache) < 0 ? LFS2_ERR_IO : 0;
 }
 
 static int bad_prog(const struct lfs2_config *c, lfs2_block_t block,
@@ -71,20 +76,21 @@ static int bad_sync(const struct lfs2_config *c)
 	case NO_FLUSH_BEFORE:
 		if (bd->dirty_to == 0)
 			break;
+		write_out(bd);
 		push(bd);
-		bd->unflushed = false;
 		return flush(bd);
 	case FLUSH_MOVED:
 		if (bd->dirty_to == 0)
 			break;
+		write_out(bd);
 		push(bd);
-		bd->unflushed = false;
 		return flush(bd) + flush(bd);
 	case NO_REST_FIRST:
-		if (bd->unflushed && flush(bd))
+		write_out(bd);
+		if (bcache_unflushed(bd->cache) && flush(bd))
 			return LFS2_ERR_IO;
 		push(bd);
-		break;			/* flushes */
+		return flush(bd);
 	default:
 		break;
 	}

@@ -3,7 +3,7 @@
  * tar archives: made here header by header, and by the tar program; in memory
  * and on a disk; what is wrong with them.
  *
- * SOURCES: fs/vfs.c fs/path.c fs/mounts.c fs/root.c fs/bcache.c
+ * SOURCES: fs/vfs.c fs/path.c fs/mounts.c fs/root.c fs/bcache.c fs/bcache_io.c
  * SOURCES: fs/tar.c fs/archive.c fs/archive_index.c tools/host_kernel.c
  * SOURCES: tests/host/ram_blkdev.c
  */

@@ -9,7 +9,7 @@
  *	POWERCUT_ONLY_CUTS=1	no test of the test (tests/powercut/mutate.py)
  *
  * SOURCES: fs/vfs.c fs/path.c fs/mounts.c fs/root.c fs/lfs_bd.c fs/lfs_dir.c
- * SOURCES: fs/lfs_file.c fs/lfs_mount.c fs/lfs_node.c fs/lfs_util.c fs/bcache.c
+ * SOURCES: fs/lfs_file.c fs/lfs_mount.c fs/lfs_node.c fs/lfs_util.c fs/bcache.c fs/bcache_io.c
  * SOURCES: fs/tar.c fs/archive.c fs/archive_index.c tools/host_kernel.c
  * SOURCES: tests/powercut/disk.c tests/powercut/model.c tests/powercut/load.c
  * SOURCES: tests/powercut/check.c tests/powercut/sim.c tests/powercut/mutant.c

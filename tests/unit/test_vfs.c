@@ -3,7 +3,7 @@
  * Paths, mounts, the root above the mounts, /dev.
  *
  * SOURCES: fs/vfs.c fs/path.c fs/mounts.c fs/root.c fs/lfs_bd.c fs/lfs_dir.c
- * SOURCES: fs/lfs_file.c fs/lfs_mount.c fs/lfs_node.c fs/lfs_util.c fs/bcache.c
+ * SOURCES: fs/lfs_file.c fs/lfs_mount.c fs/lfs_node.c fs/lfs_util.c fs/bcache.c fs/bcache_io.c
  * SOURCES: fs/tar.c fs/archive.c fs/archive_index.c tools/host_kernel.c
  * SOURCES: tests/host/ram_blkdev.c tests/host/fs_help.c
  * SOURCES: fs/lfs_core.c fs/lfs_memo.c
@@ -40,6 +40,8 @@ struct wait_queue *console_read_queue(void)
 int wait_queue_sleep(struct wait_queue *q, nsec_t deadline)
 {
 	(void)q;
+	if (host_wait && host_wait())
+		return 0;
 	return deadline ? -ETIMEDOUT : 0;
 }
 void entropy_bytes(void *out, size_t len)
