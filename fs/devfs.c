@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * /dev: null, zero, random, urandom, console. Rows in a table.
+ * /dev: null, zero, random, urandom, console. Rows in a table. And one
+ * directory that another file fills (fs/rawdev.c).
  */
-#include "fs/fs.h"
+#include "fs/devfs.h"
 
 #include <errno.h>
 
@@ -20,11 +21,20 @@ struct dev_node {
 
 struct dev_file {
 	struct vfs_dir dir;		/* its file in front; used as such too */
-	const struct dev_node *node;	/* NULL: the directory */
+	const struct dev_node *node;	/* NULL: a directory */
+	bool below;			/* not /dev, but sub */
 	unsigned pos;
 };
 
+/* What a path leads to. */
+struct dev_path {
+	const struct dev_node *node;	/* NULL: a directory */
+	bool below;
+	const char *entry;		/* of sub, or NULL */
+};
+
 static struct vfs_mount dev_mount;
+static const struct devfs_dir *sub;
 
 static long zero_read(struct file *f, void *buf, size_t len)
 {
@@ -98,17 +108,20 @@ static long dev_writev(struct file *f, const struct file_iov *iov, int n)
 	return total;
 }
 
-static void fill(const struct dev_node *node, struct file_stat *st)
+static void fill(const struct dev_node *node, bool below, struct file_stat *st)
 {
 	uint32_t mode = node ? VFS_S_IFCHR | 0666 : VFS_S_IFDIR | 0755;
 
 	fs_fill_stat(&dev_mount, st, mode, 0, 0,
-		     node ? 2 + (uint64_t)(node - nodes) : 1);
+		     node ? 2 + (uint64_t)(node - nodes) :
+		     below ? 2 + ARRAY_SIZE(nodes) : 1);
 }
 
 static int dev_fstat(struct file *f, struct file_stat *st)
 {
-	fill(container_of(f, struct dev_file, dir.file)->node, st);
+	struct dev_file *d = container_of(f, struct dev_file, dir.file);
+
+	fill(d->node, d->below, st);
 	return 0;
 }
 
@@ -139,58 +152,88 @@ static const struct file_ops dev_dir_ops = {
 	.release = dev_release,
 };
 
-/* 0, -ENOENT; *out NULL: the directory. */
-static int find(const char *path, const struct dev_node **out)
+/* Does `path` begin with this name, as a whole? What is behind it, "" or what
+ * follows the '/'. */
+static const char *behind(const char *path, const char *name)
 {
-	*out = NULL;
+	size_t n = strlen(name);
+
+	if (strncmp(path, name, n) != 0 || (path[n] && path[n] != '/'))
+		return NULL;
+	return path[n] ? path + n + 1 : path + n;
+}
+
+static int find_below(const char *rest, struct dev_path *out)
+{
+	struct file_stat st;
+
+	out->below = true;
+	if (!rest[0])
+		return 0;
+	/* No entry's name has a '/'. */
+	if (strchr(rest, '/'))
+		return -ENOENT;
+	out->entry = rest;
+	return sub->stat(&dev_mount, rest, &st);
+}
+
+static int find(const char *path, struct dev_path *out)
+{
+	const char *rest;
+
+	memset(out, 0, sizeof(*out));
 	if (!path[0])
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) {
-		size_t n = strlen(nodes[i].name);
-
-		if (strncmp(path, nodes[i].name, n) == 0) {
-			*out = &nodes[i];
-			if (path[n] == '/')
-				return -ENOTDIR;
-			if (!path[n])
-				return 0;
-		}
+		rest = behind(path, nodes[i].name);
+		if (!rest)
+			continue;
+		out->node = &nodes[i];
+		return rest[0] ? -ENOTDIR : 0;
 	}
-	return -ENOENT;
+	rest = sub ? behind(path, sub->name) : NULL;
+	return rest ? find_below(rest, out) : -ENOENT;
 }
 
 static int dev_stat(struct vfs_mount *m, const char *path, struct file_stat *st)
 {
-	const struct dev_node *node;
-	int r = find(path, &node);
+	struct dev_path p;
+	int r = find(path, &p);
 
-	(void)m;
-	if (r == 0)
-		fill(node, st);
-	return r;
+	if (r < 0)
+		return r;
+	if (p.entry)
+		return sub->stat(m, p.entry, st);
+	fill(p.node, p.below, st);
+	return 0;
 }
 
 static int dev_open(struct vfs_mount *m, const char *path, unsigned flags,
 		    uint32_t mode, struct file **out)
 {
-	const struct dev_node *node;
+	struct dev_path p;
 	struct dev_file *d;
-	int r = find(path, &node);
+	bool is_dir;
+	int r = find(path, &p);
 
 	(void)mode;
 	if (r < 0)
 		return r;
-	if (!node && (flags & VFS_WR))
+	is_dir = !p.node && !p.entry;
+	if (is_dir && (flags & VFS_WR))
 		return -EISDIR;
-	if (node && (flags & VFS_DIRECTORY))
+	if (!is_dir && (flags & VFS_DIRECTORY))
 		return -ENOTDIR;
+	if (p.entry)
+		return sub->open(m, p.entry, flags, out);
 	d = heap_zalloc(HEAP_FS, sizeof(*d));
 	if (!d)
 		return -ENOMEM;
-	d->node = node;
+	d->node = p.node;
+	d->below = p.below;
 	d->dir.mount = m;
-	file_init(&d->dir.file, node ? &dev_file_ops : &dev_dir_ops,
-		  node ? (const void *)nodes : &vfs_dir_kind);
+	file_init(&d->dir.file, is_dir ? &dev_dir_ops : &dev_file_ops,
+		  is_dir ? &vfs_dir_kind : (const void *)nodes);
 	*out = &d->dir.file;
 	return 0;
 }
@@ -198,12 +241,17 @@ static int dev_open(struct vfs_mount *m, const char *path, unsigned flags,
 static int dev_readdir(struct file *f, struct vfs_dirent *out)
 {
 	struct dev_file *d = container_of(f, struct dev_file, dir.file);
+	const char *name;
 
-	if (d->pos >= ARRAY_SIZE(nodes))
+	if (d->below)
+		return sub->next(&d->pos, out);
+	if (d->pos >= ARRAY_SIZE(nodes) + (sub ? 1 : 0))
 		return 0;
 	memset(out, 0, sizeof(*out));
-	memcpy(out->name, nodes[d->pos].name, strlen(nodes[d->pos].name));
-	out->mode = VFS_S_IFCHR | 0666;
+	name = d->pos < ARRAY_SIZE(nodes) ? nodes[d->pos].name : sub->name;
+	out->mode = d->pos < ARRAY_SIZE(nodes) ? VFS_S_IFCHR | 0666 :
+		    VFS_S_IFDIR | 0755;
+	memcpy(out->name, name, strlen(name));
 	out->ino = 2 + d->pos++;
 	return 1;
 }
@@ -221,6 +269,11 @@ static const struct vfs_ops dev_ops = {
 	.readdir = dev_readdir,
 	.rewinddir = dev_rewind,
 };
+
+void devfs_add_dir(const struct devfs_dir *dir)
+{
+	sub = dir;
+}
 
 int devfs_mount(const char *path)
 {

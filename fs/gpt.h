@@ -52,16 +52,20 @@ struct gpt_part {
 	uint8_t type[16], guid[16];
 	uint64_t first, n_sectors;	/* 512-byte units */
 	bool read_only;
-	char label[GPT_LABEL_MAX];	/* UTF-8; "" if it has none */
+	char label[GPT_LABEL_MAX];	/* UTF-8; "": none, or one with '/' or
+					 * control characters, or "." or ".." */
 };
 
 struct gpt_table {
 	uint8_t disk_guid[16];
 	uint32_t lba_size;		/* bytes */
 	uint64_t first_usable, last_usable;	/* LBAs, inclusive */
-	uint64_t alternate;		/* where the primary says the backup is */
+	uint64_t alternate;		/* where the primary says the backup is;
+					 * primary bad: where the backup was */
 	bool primary_bad, backup_bad;	/* at most one, if gpt_read() is 0 */
 	char problem[96];		/* what was wrong with the bad one */
+	unsigned n_ignored;		/* in use, but numbered above GPT_ENTRIES */
+	unsigned n_bad;			/* gpt_read()'s own */
 	unsigned n;
 	struct gpt_part part[];		/* by number; ranges checked, disjoint */
 };
@@ -69,8 +73,13 @@ struct gpt_table {
 /* CRC-32 (ISO-HDLC), start with 0. */
 uint32_t gpt_crc32(uint32_t crc, const void *data, uint32_t len);
 
-/* Reads and verifies both tables, prefers the primary. 0 and *out (to be freed
- * with heap_free(HEAP_FS)); -ENOENT: no table at all (no signature in either
- * place); -EILSEQ: there is one, none is usable, `why` says what is wrong (at
- * most 95 characters); -EIO, -ENOMEM. Says nothing on the console. */
+/* Reads and verifies both tables, prefers the primary. A backup that differs
+ * from a good primary is bad. The protective MBR may say what it likes. That a
+ * volume or archive on the whole disk is older than a backup table at its end
+ * is for the caller to find out.
+ * 0 and *out (to be freed with heap_free(HEAP_FS)); -ENOENT: no table at all (no
+ * signature in either place; `why` is empty, or says that there is one for
+ * another sector size); -EILSEQ: there is one, none is usable, `why` says what
+ * is wrong (at most 95 characters); -EIO (and `why`), -ENOMEM. Says nothing on
+ * the console. */
 int gpt_read(struct blkdev *dev, struct gpt_table **out, char why[96]) MUST_CHECK;

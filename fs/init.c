@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Which volumes are mounted where: `mount=` on the command line, else the
- * first archive module or the first disk with a volume or an archive on /site.
- * A volume that does not mount is a message, not the end: the application
- * decides what it can do without.
+ * Which volumes are mounted where: `mount=` on the command line, else on /site
+ * the first archive module, the partition labelled "site", or the first disk or
+ * partition with a volume or an archive. A volume that does not mount is a
+ * message, not the end: the application decides what it can do without.
  */
 #include <errno.h>
 
 #include "fs/fs.h"
+#include "fs/gpt.h"
+#include "fs/partitions.h"
 #include "fs/path.h"
+#include "fs/rawdev.h"
 #include "kernel/blkdev.h"
 #include "kernel/cmdline.h"
 #include "kernel/init.h"
@@ -20,9 +23,10 @@
 
 #define MOUNTS_MAX   8
 #define DEFAULT_PATH "/site"
+#define DEFAULT_LABEL "site"
 
 struct mount_option {
-	char source[24];
+	char source[GPT_LABEL_MAX];	/* the longest kind of name */
 	char path[VFS_MOUNT_PATH_MAX];
 	bool archive, read_only;
 };
@@ -83,7 +87,8 @@ static int parse_mount(const char *value, unsigned index)
 
 static const struct cmdline_option mount_option CMDLINE_OPTION = {
 	.key = "mount",
-	.help = "SOURCE:PATH:TYPE[:ro], as in disk0:/data:littlefs",
+	.help = "SOURCE:PATH:TYPE[:ro], as in disk0:/data:littlefs or "
+		"data:/data:littlefs",
 	.parse = parse_mount,
 };
 
@@ -109,28 +114,62 @@ static int mount_module(const char *path, unsigned i)
 	return archive_mount_memory(path, name, data, len);
 }
 
+/* A mount has its device alone. Mounts last until the end. */
+static int mount_device(const char *path, struct blkdev *dev, bool archive,
+			bool read_only)
+{
+	const struct lfs_options opt = { .read_only = read_only };
+	struct blkdev *user = blkdev_user(dev);
+	int r = blkdev_claim(dev, path);
+
+	if (r < 0) {
+		log_err(LOG_FS, "%s: %s is %s%s already; %s is not mounted",
+			dev->name, user->name,
+			user->owner ? "mounted on " : "open for writing",
+			user->owner ? user->owner : "", path);
+		return r;
+	}
+	r = archive ? archive_mount_disk(path, dev) : lfs_mount(path, dev, &opt);
+	if (r < 0)
+		blkdev_unclaim(dev, path);
+	return r;
+}
+
+static int mount_disk(const struct mount_option *o)
+{
+	struct blkdev *dev = blkdev_find(o->source);
+	char names[160];
+
+	if (dev && !dev->has_table)
+		return mount_device(o->path, dev, o->archive, o->read_only);
+	partitions_list(names, sizeof(names), dev, dev ? NULL : o->source);
+	if (dev)
+		log_err(LOG_FS, "%s is partitioned: %s cannot be the whole of it; "
+			"its partitions: %s", o->source, o->path,
+			names[0] ? names : "none that can be used");
+	else if (names[0])
+		log_err(LOG_FS, "\"%.40s\" stands for %s; %s is not mounted",
+			o->source, names, o->path);
+	else {
+		partitions_list(names, sizeof(names), NULL, NULL);
+		log_err(LOG_FS, "there is no disk or partition \"%.40s\"; there "
+			"are: %s", o->source, names[0] ? names : "none");
+	}
+	return -ENODEV;
+}
+
 static int mount_one(const struct mount_option *o)
 {
-	struct lfs_options opt = { .read_only = o->read_only };
-	struct blkdev *dev = blkdev_find(o->source);
 	uint64_t module;
 
-	if (!dev && strncmp(o->source, "module", 6) == 0 &&
-	    fmt_parse_u64(o->source + 6, 10, &module) == 0 &&
-	    module < BOOT_MODULES_MAX) {
-		if (o->archive)
-			return mount_module(o->path, (unsigned)module);
-		log_err(LOG_FS, "%s: a boot module can only be an archive",
-			o->source);
-		return -EINVAL;
-	}
-	if (!dev) {
-		log_err(LOG_FS, "%s: there is no such disk; %s is not mounted",
-			o->source, o->path);
-		return -ENODEV;
-	}
-	return o->archive ? archive_mount_disk(o->path, dev) :
-	       lfs_mount(o->path, dev, &opt);
+	if (blkdev_find(o->source) || strncmp(o->source, "module", 6) != 0 ||
+	    fmt_parse_u64(o->source + 6, 10, &module) < 0 ||
+	    module >= BOOT_MODULES_MAX)
+		return mount_disk(o);
+	if (o->archive)
+		return mount_module(o->path, (unsigned)module);
+	log_err(LOG_FS, "%s: a boot module can only be an archive", o->source);
+	return -EINVAL;
 }
 
 static bool default_module(void)
@@ -147,11 +186,27 @@ static bool default_module(void)
 	return false;
 }
 
+/* Partitions may hold anything; a whole disk that holds nothing is worth a
+ * message. */
+static bool default_device(struct blkdev *dev)
+{
+	enum lfs_probe what = LFS_PROBE_OTHER;
+	int r;
+
+	if (dev->has_table)
+		return false;
+	r = lfs_probe(dev, &what);
+	if (dev->parent && (r < 0 || (what != LFS_PROBE_VOLUME &&
+				      what != LFS_PROBE_ARCHIVE)))
+		return false;
+	return mount_device(DEFAULT_PATH, dev, r == 0 &&
+			    what == LFS_PROBE_ARCHIVE, false) == 0;
+}
+
 static void default_disk(void)
 {
-	static const struct lfs_options opt;
-	struct blkdev *dev = blkdev_next(NULL);
-	enum lfs_probe what;
+	struct blkdev *dev = blkdev_next(NULL), *site = blkdev_find(DEFAULT_LABEL);
+	bool partitioned = false;
 
 	if (!dev) {
 		log_warn(LOG_FS, "no disk and no archive module: nothing is on "
@@ -159,16 +214,16 @@ static void default_disk(void)
 			 DEFAULT_PATH);
 		return;
 	}
+	if (site && default_device(site))
+		return;
 	for (; dev; dev = blkdev_next(dev)) {
-		int r = lfs_probe(dev, &what);
-
-		if (r == 0 && what == LFS_PROBE_ARCHIVE)
-			r = archive_mount_disk(DEFAULT_PATH, dev);
-		else
-			r = lfs_mount(DEFAULT_PATH, dev, &opt);
-		if (r == 0)
+		partitioned |= dev->has_table;
+		if (dev != site && default_device(dev))
 			return;
 	}
+	if (partitioned)
+		log_warn(LOG_FS, "no partition holds a volume or an archive: "
+			 "nothing is on %s", DEFAULT_PATH);
 }
 
 /* What the program wrote and did not sync or close. */
@@ -189,6 +244,8 @@ static int fs_init(void)
 
 	if (r < 0)
 		return r;
+	partitions_init();
+	rawdev_init();
 	power_add_exit_hook(&exit_hook);
 	for (unsigned i = 0; i < n_options; i++)
 		(void)mount_one(&options[i]);
