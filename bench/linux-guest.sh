@@ -8,12 +8,15 @@
 #
 # Writes OUT/vmlinuz and OUT/initrd. Address: "ip=10.0.0.2/24 gw=10.0.0.1" on
 # the kernel command line, read by /init (the cloud kernel has no IP_PNP).
+# With --program also OUT/program-initrd: that program, linked statically, as
+# the only process, on a console without echo, with /dev and /proc and no net.
 set -euo pipefail
 
 usage() {
 	cat <<USAGE
-usage: ${0##*/} [--site FOLDER] [--out FOLDER] [--force]
+usage: ${0##*/} [--site FOLDER | --program FILE] [--out FOLDER] [--force]
   --site   what nginx serves (default: build/bench/site, which bench-http.py makes)
+  --program  a static program to run instead of nginx: writes program-initrd
   --out    where vmlinuz and initrd go (default: build/bench/linux)
   --force  fetch and unpack the packages again
 exit status: 0 built, 1 failed, 2 wrong usage
@@ -25,10 +28,12 @@ die() { echo "linux-guest: $1" >&2; exit "${2:-1}"; }
 top=$(cd "$(dirname "$0")/.." && pwd)
 out=$top/build/bench/linux
 site=
+program=
 force=
 while (($#)); do
 	case $1 in
 	--site) site=${2:?--site needs a folder}; shift 2 ;;
+	--program) program=${2:?--program needs a file}; shift 2 ;;
 	--out) out=${2:?--out needs a folder}; shift 2 ;;
 	--force) force=1; shift ;;
 	-h | --help) usage; exit 0 ;;
@@ -36,7 +41,8 @@ while (($#)); do
 	esac
 done
 site=${site:-$top/build/bench/site}
-[[ -d $site ]] || die "no such folder: $site (give --site FOLDER)" 2
+[[ $program && ! -x $program ]] && die "no such program: $program" 2
+[[ $program || -d $site ]] || die "no such folder: $site (give --site FOLDER)" 2
 
 packages=(nginx nginx-common libpcre2-8-0 libssl3 zlib1g libcrypt1 libc6 busybox-static)
 modules=(net/core/failover drivers/net/net_failover
@@ -112,9 +118,38 @@ http {
 CONF
 }
 
+write_program_init() {
+	cat >"$1" <<'INIT'
+#!/bin/busybox sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+for m in $(cat /modules/order); do insmod /modules/$m.ko; done
+stty -echo </dev/console
+exec /program </dev/console >/dev/console 2>&1
+INIT
+	chmod 755 "$1"
+}
+
+# Folder: the modules that the guest loads, and their order.
+copy_modules() {
+	local m mods
+	mods=$(echo "$out"/root/lib/modules/*/kernel)
+	for m in "${modules[@]}"; do
+		cp "$mods/$m.ko" "$1/modules/"
+		basename "$m"
+	done >"$1/modules/order"
+}
+
+# Folder, file.
+pack() {
+	(cd "$1" && find . | LC_ALL=C sort | "$out/root/bin/busybox" cpio -o -H newc -R 0:0 2>/dev/null) >"$2.new"
+	mv "$2.new" "$2"
+}
+
 build_initrd() {
-	local tree=$out/tree root=$out/root m lib mods
-	mods=$(echo "$root"/lib/modules/*/kernel)
+	local tree=$out/tree root=$out/root lib
 	rm -rf "$tree"
 	mkdir -p "$tree"/{bin,dev,proc,sys,run,tmp,modules,usr/sbin,etc/nginx,lib64,site}
 	cp "$root/bin/busybox" "$tree/bin/"
@@ -127,17 +162,31 @@ build_initrd() {
 		cp -L "$(find "$root" -name "$lib" | head -1)" "$tree/lib/x86_64-linux-gnu/"
 	done
 	cp -L "$(find "$root" -name ld-linux-x86-64.so.2 | head -1)" "$tree/lib64/"
-	for m in "${modules[@]}"; do
-		cp "$mods/$m.ko" "$tree/modules/"
-		basename "$m"
-	done >"$tree/modules/order"
+	copy_modules "$tree"
 	cp -rL "$site/." "$tree/site/"
 	write_init "$tree/init"
 	write_conf "$tree/etc/nginx.conf"
-	(cd "$tree" && find . | LC_ALL=C sort | "$root/bin/busybox" cpio -o -H newc -R 0:0 2>/dev/null) >"$out/initrd.new"
-	mv "$out/initrd.new" "$out/initrd"
+	pack "$tree" "$out/initrd"
+}
+
+build_program_initrd() {
+	local tree=$out/program-tree
+	rm -rf "$tree"
+	mkdir -p "$tree"/{bin,dev,proc,sys,modules}
+	cp "$out/root/bin/busybox" "$tree/bin/"
+	cp "$program" "$tree/program"
+	copy_modules "$tree"
+	write_program_init "$tree/init"
+	pack "$tree" "$out/program-initrd"
 }
 
 [[ $force || ! -e $out/unpacked ]] && fetch
-build_initrd
-echo "linux-guest: $out/vmlinuz ($(stat -c %s "$out/vmlinuz") bytes), $out/initrd ($(stat -c %s "$out/initrd") bytes)"
+if [[ $program ]]; then
+	modules+=(drivers/block/virtio_blk)
+	build_program_initrd
+	made=$out/program-initrd
+else
+	build_initrd
+	made=$out/initrd
+fi
+echo "linux-guest: $out/vmlinuz ($(stat -c %s "$out/vmlinuz") bytes), $made ($(stat -c %s "$made") bytes)"

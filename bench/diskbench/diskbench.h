@@ -58,9 +58,10 @@ int do_write(int argc, char **argv);	/* FILE KIB */
 int do_read(int argc, char **argv);	/* FILE */
 int do_create(int argc, char **argv);	/* DIR COUNT SIZE MS [fsync] */
 int do_list(int argc, char **argv);	/* DIR */
-int do_stat(int argc, char **argv);	/* DIR COUNT MS */
+int do_stat(int argc, char **argv);	/* DIR COUNT[:N] MS */
 int do_load(int argc, char **argv);	/* DIR COUNT MS: reads all */
 int do_remove(int argc, char **argv);	/* DIR COUNT MS */
+int do_tidy(int argc, char **argv);	/* DIR, with all in it */
 
 /* ---- what differs: platform_*.c ------------------------------------------------ */
 

@@ -115,8 +115,8 @@ static const struct command {
 	{ "append", do_append }, { "overwrite", do_overwrite }, { "replace", do_replace },
 	{ "first", do_first }, { "write", do_write }, { "read", do_read },
 	{ "create", do_create }, { "list", do_list }, { "stat", do_stat },
-	{ "load", do_load }, { "remove", do_remove }, { "sync", do_sync },
-	{ "unlink", do_unlink }, { "rmdir", do_rmdir }, { "mkdir", do_mkdir },
+	{ "load", do_load }, { "remove", do_remove }, { "tidy", do_tidy },
+	{ "sync", do_sync }, { "unlink", do_unlink }, { "rmdir", do_rmdir }, { "mkdir", do_mkdir },
 	{ "reserve", do_reserve }, { "mount", do_mount }, { "metrics", do_metrics },
 };
 

@@ -57,12 +57,16 @@ static int load_one(const char *path)
 	return got < 0 ? -1 : 0;
 }
 
-/* `one` for each of the first `count` names, in an order that is not theirs:
- * a stride that is prime to any count below it. */
+/* `one` for each of `count` names, in an order that is not theirs: a stride
+ * that is prime to any count below it. "COUNT:N" takes the first N of that
+ * order, which are those that a create of COUNT files made before its time
+ * was over. */
 static int each_file(int argc, char **argv, int (*one)(const char *path), int changes)
 {
 	const char *dir = argv[1];
-	unsigned long count = strtoul(argv[2], NULL, 10), i, at = 0;
+	char *colon;
+	unsigned long count = strtoul(argv[2], &colon, 10), i, at = 0;
+	unsigned long n = *colon == ':' ? strtoul(colon + 1, NULL, 10) : count;
 	uint64_t began, end, over, t;
 	char path[256];
 
@@ -70,7 +74,7 @@ static int each_file(int argc, char **argv, int (*one)(const char *path), int ch
 	memset(&each, 0, sizeof(each));
 	began = t = now_ns();
 	end = began + strtoull(argv[3], NULL, 10) * 1000000;
-	for (i = 0; i < count && t < end; i++) {
+	for (i = 0; i < n && t < end; i++) {
 		snprintf(path, sizeof(path), "%s/entry-%06lu", dir, at);
 		if (one(path) < 0)
 			return trouble(path);
@@ -124,6 +128,31 @@ int do_remove(int argc, char **argv)
 	if (argc < 4)
 		return errno = EINVAL, trouble("remove DIR COUNT MS");
 	return each_file(argc, argv, unlink, 1);
+}
+
+/* Whatever is in the directory, then the directory. Not measured. */
+int do_tidy(int argc, char **argv)
+{
+	DIR *d = argc > 1 ? opendir(argv[1]) : NULL;
+	struct dirent *e;
+	char path[1024];
+	int failed = 0;
+
+	if (!d)
+		return trouble("tidy DIR");
+	while (!failed && (e = readdir(d)) != NULL) {
+		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", argv[1], e->d_name);
+		failed = unlink(path);
+	}
+	closedir(d);
+	if (failed || rmdir(argv[1]) < 0)
+		return trouble(argv[1]);
+	sync();
+	work_done();
+	put_line_end();
+	return 0;
 }
 
 int do_list(int argc, char **argv)
