@@ -15,8 +15,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "tools/image_lock.h"
-
 struct file_disk {
 	int fd;
 	uint64_t base;			/* bytes; of a window */
@@ -76,7 +74,8 @@ static int attach(struct blkdev *bd, const char *name, int fd, uint64_t base)
 	return 0;
 }
 
-int file_blkdev_fd(struct blkdev *bd, int fd, const char *path, bool write)
+/* Owns the descriptor from then on, even if it fails. */
+static int use_fd(struct blkdev *bd, int fd, const char *path, bool write)
 {
 	const char *base = strrchr(path, '/');
 	uint64_t have;
@@ -103,6 +102,13 @@ int file_blkdev_fd(struct blkdev *bd, int fd, const char *path, bool write)
 	return 0;
 }
 
+int file_blkdev_use(struct blkdev *bd, const char *path, enum image_use use)
+{
+	int fd, r = image_open(path, use, &fd);
+
+	return r < 0 ? r : use_fd(bd, fd, path, use >= IMAGE_WRITE);
+}
+
 int file_blkdev_open(struct blkdev *bd, const char *path, bool write,
 		     uint64_t size)
 {
@@ -119,7 +125,7 @@ int file_blkdev_open(struct blkdev *bd, const char *path, bool write,
 		close(fd);
 		return r;
 	}
-	r = file_blkdev_fd(bd, fd, path, write);
+	r = use_fd(bd, fd, path, write);
 	if (r == 0 && size)
 		bd->n_sectors = size / BLK_SECTOR;
 	return r;

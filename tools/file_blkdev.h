@@ -7,14 +7,15 @@
 #pragma once
 
 #include "kernel/blkdev.h"
+#include "tools/image_lock.h"
 
 /* A file is made `size` bytes long when size is not 0 (and made new); else it
  * is opened as it is. 0 or -errno; -EBUSY: in use (tools/image_lock.h). */
 int file_blkdev_open(struct blkdev *bd, const char *path, bool write,
 		     uint64_t size);
-/* The same over an open descriptor, which it owns from then on, even if it
- * fails. Flushes do nothing until file_blkdev_order(). */
-int file_blkdev_fd(struct blkdev *bd, int fd, const char *path, bool write);
+/* As it is, in one of the ways of image_lock.h. Flushes do nothing until
+ * file_blkdev_order(). */
+int file_blkdev_use(struct blkdev *bd, const char *path, enum image_use use);
 /* From now on a flush is an fdatasync: for changes of what exists. */
 void file_blkdev_order(struct blkdev *bd);
 /* A range of `whole`, in sectors, with a name of its own; goes when `whole` is

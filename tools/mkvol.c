@@ -1,201 +1,136 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * mkvol: volumes and archives from folders, and a look into both. The file
- * systems are the guest's own sources.
+ * mkvol: Glint's disks. The table of the verbs, with their help; each is in a
+ * file of its own. The file systems are the guest's own sources.
  */
 #include "tools/mkvol.h"
 
-#include <errno.h>
-#include <getopt.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "kernel/log.h"
 #include "tools/host_kernel.h"
 
-static const char usage_text[] =
-"usage: mkvol volume -o IMAGE [--size SIZE] FOLDER\n"
-"       mkvol archive -o FILE.tar FOLDER\n"
-"       mkvol ls IMAGE [PATH]\n"
-"       mkvol cat IMAGE PATH\n"
-"       mkvol extract IMAGE FOLDER\n"
-"\n"
-"volume   makes a littlefs volume with the folder's files on a whole disk:\n"
-"         a file (made new) or a block device. SIZE is bytes or 64M, 2G; without\n"
-"         it, the content and a quarter more.\n"
-"archive  makes a read-only archive (tar) for use as boot module or disk.\n"
-"ls, cat, extract read either kind.\n"
-"\n"
-"Symbolic links are followed where they stay inside the folder, else skipped\n"
-"with a warning. The same folder gives the same image, byte for byte.\n"
-"Exit status: 0, 1 (it failed, the reason is on stderr), 2 (wrong usage).\n";
+struct verb {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *args, *what, *more;
+};
 
-static void say(const char *fmt, va_list ap)
+#define PART_HELP \
+"IMAGE is a file or a block device; IMAGE:LABEL or IMAGE:2 a partition of it. A\n" \
+"file with a colon in its name is that file; --part LABEL names a partition\n" \
+"beyond doubt. An image with one partition needs no label.\n"
+
+static const struct verb verbs[] = {
+	{ "volume", verb_volume, "-o IMAGE[:PART] [--size SIZE] FOLDER",
+	  "a littlefs volume with the folder's files",
+"On a whole disk: a file (made new) or a block device; or on a partition that\n"
+"there is, over what it holds. SIZE is bytes or 64M, 2G; without it, the content\n"
+"and a quarter more. Symbolic links are followed where they stay inside the\n"
+"folder, else skipped with a warning. The same folder gives the same image, byte\n"
+"for byte.\n" },
+	{ "archive", verb_archive, "-o FILE.tar FOLDER",
+	  "a read-only archive (tar)",
+"For use as boot module or disk; -o IMAGE:PART puts it onto a partition.\n" },
+	{ "disk", verb_disk, "-o IMAGE [--size SIZE] PART...",
+	  "a disk with partitions (GPT)",
+"PART is LABEL:TYPE[:SIZE][:SOURCE]\n"
+"  TYPE    littlefs, raw, archive\n"
+"  SIZE    64M, 2G, ...; `rest` (or *): all that is left of --size; `auto`, or\n"
+"          none: as the source needs (a volume: and a quarter more). Rounded up\n"
+"          to 1 MiB. What does not look like a size begins the source.\n"
+"  SOURCE  a folder for littlefs and archive, a file for raw; archive needs it\n"
+"as in: mkvol disk -o d.img --size 1G site:archive:www db:raw:256M data:littlefs:rest\n"
+"  --size SIZE        of the disk; without it, what the partitions need. A block\n"
+"                     device has its own.\n"
+"  --sector-size N    512 (default) or 4096, as the disk will be attached\n"
+"  --random-guid      else GUIDs come from labels, types and sizes: the same\n"
+"                     command makes the same disk, and two disks of one kind\n"
+"                     have the same GUIDs\n" },
+	{ "parts", verb_parts, "IMAGE", "the partitions and what is on them",
+"Number, label, type, size, used, content. `used` of a volume is read from it.\n" },
+	{ "ls", verb_ls, "[-l] IMAGE[:PART] [PATH]", "lists files, recursively",
+"  -l, --long  mode, size and time (UTC) too\n" },
+	{ "cat", verb_cat, "IMAGE[:PART] PATH...", "prints files", "" },
+	{ "extract", verb_extract, "IMAGE[:PART] FOLDER [PATH]",
+	  "copies all files (or those below PATH) into FOLDER",
+"Never over files that are there.\n" },
+	{ "get", verb_get, "IMAGE[:PART] [PATH...] DEST",
+	  "copies files and directories out",
+"DEST is a folder, or the new name of the one PATH. Without PATH: the whole\n"
+"content of the partition into the file DEST (- is standard output).\n" },
+	{ "put", verb_put, "IMAGE[:PART] FILE... /PATH",
+	  "copies files and folders in",
+"/PATH is a directory of the volume, or the new name of the one FILE. Modes and\n"
+"times are kept. Each file is replaced as a whole or not at all. Without /PATH:\n"
+"the file becomes the content of a raw partition (- is standard input; what is\n"
+"behind its end stays).\n" },
+	{ "rm", verb_rm, "[-r] IMAGE[:PART] PATH...", "removes",
+"  -r, --recursive  directories with all that is in them\n" },
+	{ "mkdir", verb_mkdir, "[-p] IMAGE[:PART] PATH...", "makes directories",
+"  -p, --parents  those above it too; no error if it is there\n" },
+	{ "mv", verb_mv, "IMAGE[:PART] PATH PATH", "renames or moves", "" },
+};
+
+static const struct verb *find(const char *name)
 {
-	fputs("mkvol: ", stderr);
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (!strcmp(verbs[i].name, name))
+			return &verbs[i];
+	return NULL;
 }
 
-void warn(const char *fmt, ...)
+static int help_all(FILE *f)
 {
-	va_list ap;
-
-	va_start(ap, fmt);
-	say(fmt, ap);
-	va_end(ap);
+	fputs("usage: mkvol VERB ...; mkvol VERB --help tells more\n", f);
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		fprintf(f, "  %-8s %s\n%11s%s\n", verbs[i].name, verbs[i].args,
+			"", verbs[i].what);
+	fputs("\n" PART_HELP "\n"
+	      "Exit status: 0; 1 it failed, the reason is on stderr; 2 wrong "
+	      "usage.\ncheck: 0 clean, 1 problems found, 2 wrong usage, 3 it "
+	      "could not be done.\n", f);
+	return f == stdout ? MKVOL_OK : MKVOL_USAGE;
 }
 
-static char *partial;
-
-const char *output_begin(const char *out)
+static int help_one(const struct verb *v)
 {
-	struct stat st;
-
-	if (stat(out, &st) == 0 && !S_ISREG(st.st_mode)) {
-		if (!S_ISDIR(st.st_mode))
-			return out;
-		die("%s: is a folder", out);
-	}
-	if (asprintf(&partial, "%s.part", out) < 0)
-		die("no memory");
-	return partial;
+	printf("usage: mkvol %s %s\n%s\n\n%s%s", v->name, v->args, v->what,
+	       v->more, strstr(v->args, "[:PART]") ? "\n" PART_HELP : "");
+	return MKVOL_OK;
 }
 
-void output_done(const char *out)
+/* --help before a "--", or right behind the verb. */
+static bool wants_help(int argc, char **argv)
 {
-	if (partial && rename(partial, out) < 0)
-		die("%s: %s", out, strerror(errno));
-	free(partial);
-	partial = NULL;
-}
-
-void output_drop(void)
-{
-	if (partial)
-		unlink(partial);
-}
-
-void die(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	say(fmt, ap);
-	va_end(ap);
-	output_drop();
-	exit(MKVOL_FAILED);
-}
-
-const char *human(uint64_t bytes, char *buf, size_t size)
-{
-	static const char *const unit[] = { "bytes", "KiB", "MiB", "GiB", "TiB" };
-	double v = (double)bytes;
-	unsigned u = 0;
-
-	while (v >= 1024 && u < 4) {
-		v /= 1024;
-		u++;
-	}
-	snprintf(buf, size, u ? "%.1f %s" : "%.0f %s", v, unit[u]);
-	return buf;
-}
-
-bool progress_wanted(void)
-{
-	return isatty(2);
-}
-
-void progress(const char *what, size_t done, size_t all)
-{
-	if (progress_wanted())
-		fprintf(stderr, "\r%s: %zu of %zu%s", what, done, all,
-			done == all ? "\n" : "");
-}
-
-static int usage(const char *why, const char *what)
-{
-	if (why)
-		warn("%s%s%s (mkvol --help)", why, what ? ": " : "",
-		     what ? what : "");
-	return MKVOL_USAGE;
-}
-
-#define SIZE_LEAST (16ull << 10)
-#define SIZE_MOST  (8ull << 40)		/* 2^31 blocks of 4 KiB */
-
-/* "64M" -> bytes; 0: wrong. */
-static uint64_t parse_size(const char *s)
-{
-	char *end;
-	unsigned long long v = strtoull(s, &end, 10);
-	int shift = *end == 'K' ? 10 : *end == 'M' ? 20 : *end == 'G' ? 30 : 0;
-
-	if (end == s || s[0] == '-' || v > SIZE_MOST >> shift)
-		return 0;
-	if (end[0] && (!shift || end[1]))
-		return 0;
-	return v << shift < SIZE_LEAST ? 0 : v << shift;
-}
-
-static int make(int argc, char **argv, bool volume)
-{
-	static const struct option options[] = {
-		{ "output", required_argument, NULL, 'o' },
-		{ "size", required_argument, NULL, 's' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	const char *out = NULL;
-	uint64_t size = 0;
-	int c;
-
-	while ((c = getopt_long(argc, argv, "ho:s:", options, NULL)) != -1) {
-		if (c == 'h') {
-			fputs(usage_text, stdout);
-			return MKVOL_OK;
-		}
-		if (c == 'o')
-			out = optarg;
-		else if (c == 's' && volume)
-			size = parse_size(optarg);
-		else
-			return usage("unknown option", NULL);
-		if (c == 's' && !size)
-			return usage("not a size (16K to 8192G)", optarg);
-	}
-	if (!out)
-		return usage("where to? -o IMAGE is missing", NULL);
-	if (optind + 1 != argc)
-		return usage("exactly one FOLDER is needed", NULL);
-	return volume ? volume_make(out, argv[optind], size)
-		      : archive_make(out, argv[optind]);
+	for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (!strcmp(argv[i], "--help") || (i == 2 &&
+						   !strcmp(argv[i], "-h")))
+			return true;
+	return false;
 }
 
 int main(int argc, char **argv)
 {
-	const char *verb = argc > 1 ? argv[1] : "--help";
+	const char *name = argc > 1 ? argv[1] : "";
+	const struct verb *v;
 
 	host_log_prefix = "mkvol: ";
 	log_threshold[LOG_FS] = LOG_WARN;
-	if (!strcmp(verb, "--help") || !strcmp(verb, "-h") ||
-	    !strcmp(verb, "help")) {
-		fputs(usage_text, argc > 1 ? stdout : stderr);
-		return argc > 1 ? MKVOL_OK : MKVOL_USAGE;
+	if (argc == 1)
+		return help_all(stderr);
+	if (!strcmp(name, "help") && argc == 3 && find(argv[2]))
+		return help_one(find(argv[2]));
+	if (!strcmp(name, "--help") || !strcmp(name, "-h") ||
+	    !strcmp(name, "help"))
+		return help_all(stdout);
+	v = find(name);
+	if (!v) {
+		warn("unknown command: %s (mkvol --help)", name);
+		return MKVOL_USAGE;
 	}
-	if (!strcmp(verb, "volume") || !strcmp(verb, "archive"))
-		return make(argc - 1, argv + 1, verb[0] == 'v');
-	if (!strcmp(verb, "ls") && (argc == 3 || argc == 4))
-		return look_ls(argv[2], argc == 4 ? argv[3] : "/");
-	if (!strcmp(verb, "cat") && argc == 4)
-		return look_cat(argv[2], argv[3]);
-	if (!strcmp(verb, "extract") && argc == 4)
-		return look_extract(argv[2], argv[3]);
-	if (!strcmp(verb, "ls") || !strcmp(verb, "cat") ||
-	    !strcmp(verb, "extract"))
-		return usage("wrong number of arguments for", verb);
-	return usage("unknown command", verb);
+	if (wants_help(argc, argv))
+		return help_one(v);
+	catch_signals();
+	return v->run(argc - 1, argv + 1);
 }

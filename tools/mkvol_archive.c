@@ -5,20 +5,25 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "fs/tar.h"
+#include "tools/file_blkdev.h"
 #include "tools/mkvol.h"
+#include "tools/target.h"
 
-static FILE *out_file;
+static FILE *out_file;			/* NULL: only counts */
 static const char *out_name;
+static uint64_t out_size;
 
 static void put(const void *data, size_t len)
 {
-	if (fwrite(data, 1, len, out_file) != len)
+	out_size += len;
+	if (out_file && fwrite(data, 1, len, out_file) != len)
 		die("%s: %s", out_name, strerror(errno));
 }
 
@@ -107,6 +112,7 @@ static void data(const struct tree_entry *e)
 			die("%s: %s", e->host, n < 0 ? strerror(errno) :
 			    "became shorter while it was read");
 		put(buf, (size_t)n);
+		progress_step(0, (uint64_t)n);
 		left -= (uint64_t)n;
 	}
 	close(fd);
@@ -126,33 +132,121 @@ static void entry(const struct tree_entry *e)
 		pax_path(path);
 	header(path, e->dir ? '5' : '0', e->mode, e->size,
 	       e->mtime_ns / 1000000000u, &fits);
-	if (!e->dir)
+	if (!e->dir && out_file) {
 		data(e);
+	} else if (!e->dir) {
+		out_size += e->size;
+		pad(e->size);
+	}
 }
 
-int archive_make(const char *out, const char *folder)
+void archive_write(const struct tree *t, FILE *f, const char *out)
 {
 	static const char end[2 * TAR_BLOCK];
-	struct tree t;
-	char a[32];
-	off_t size;
 
-	tree_read(&t, folder);
+	out_file = f;
 	out_name = out;
-	out_file = fopen(output_begin(out), "wb");
-	if (!out_file)
-		die("%s: %s", out, strerror(errno));
-	for (size_t i = 1; i < t.n; i++) {
-		entry(&t.e[i]);
-		progress("files", i, t.n - 1);
+	out_size = 0;
+	if (f)
+		progress_begin("files", t->n - 1);
+	for (size_t i = 1; i < t->n; i++) {
+		entry(&t->e[i]);
+		if (f)
+			progress_step(1, 0);
 	}
 	put(end, sizeof(end));
-	size = ftello(out_file);
-	if (fclose(out_file) != 0)
+	if (f && fflush(f) != 0)
+		die("%s: %s", out, strerror(errno));
+	progress_end();
+}
+
+uint64_t archive_size(const struct tree *t)
+{
+	archive_write(t, NULL, "");
+	return out_size;
+}
+
+static int say_done(const char *out, const struct tree *t)
+{
+	char a[32];
+
+	printf("%s: %s, %zu entries\n", out, human(out_size, a, sizeof(a)),
+	       t->n - 1);
+	return MKVOL_OK;
+}
+
+int archive_fill(struct blkdev *bd, const struct tree *t, const char *out)
+{
+	uint64_t size = bd->n_sectors * BLK_SECTOR, need = archive_size(t);
+	int fd = dup(file_blkdev_fd_of(bd));
+	char a[32], b[32];
+	FILE *f;
+
+	if (need > size) {
+		warn("%s: the archive (%s) does not fit into %s", out,
+		     human(need, a, sizeof(a)), human(size, b, sizeof(b)));
+		close(fd);
+		return -ENOSPC;
+	}
+	f = fd < 0 ? NULL : fdopen(fd, "r+b");
+	if (!f || fseeko(f, (off_t)file_blkdev_base(bd), SEEK_SET) < 0)
+		die("%s: %s", out, strerror(errno));
+	archive_write(t, f, out);
+	fclose(f);
+	return 0;
+}
+
+static int make_part(const char *arg, const struct tree *t)
+{
+	struct target tg;
+	int r;
+
+	target_open(&tg, arg, NULL, IMAGE_WRITE);
+	target_choose(&tg);
+	r = archive_fill(&tg.bd, t, arg);
+	if (target_close(&tg) < 0 || r < 0)
+		return MKVOL_FAILED;
+	return say_done(arg, t);
+}
+
+static int make_file(const char *out, const struct tree *t)
+{
+	FILE *f = fopen(output_begin(out), "wb");
+	struct stat st;
+
+	if (!f)
+		die("%s: %s", out, strerror(errno));
+	archive_write(t, f, out);
+	if (fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode) &&
+	    fsync(fileno(f)) < 0)
+		die("%s: %s", out, strerror(errno));
+	if (fclose(f) != 0)
 		die("%s: %s", out, strerror(errno));
 	output_done(out);
-	printf("%s: %s, %zu entries\n", out, human(size < 0 ? 0 : (uint64_t)size, a, sizeof(a)),
-	       t.n - 1);
+	return say_done(out, t);
+}
+
+int verb_archive(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "output", required_argument, NULL, 'o' },
+		{ NULL, 0, NULL, 0 },
+	};
+	const char *out = NULL;
+	struct tree t;
+	int c, r;
+
+	while ((c = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
+		if (c != 'o')
+			return usage(argv[0], "unknown option");
+		out = optarg;
+	}
+	if (!out)
+		return usage(argv[0], "where to? -o FILE.tar is missing");
+	if (optind + 1 != argc)
+		return usage(argv[0], "exactly one FOLDER is needed");
+	tree_read(&t, argv[optind]);
+	r = output_is_part(out) ? make_part(out, &t) : make_file(out, &t);
 	tree_free(&t);
-	return MKVOL_OK;
+	return r;
 }

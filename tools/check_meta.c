@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * One metadata block: a revision, then commits. A commit is a list of tags
+ * (big-endian, each XORed with the one before), each with its data, ended by a
+ * tag that holds the checksum of all since the last one. What counts is what
+ * the tags say one after another, up to the last commit whose checksum is
+ * right.
+ */
+#include <string.h>
+
+#include "fs/lfs_config.h"
+#include "tools/check_impl.h"
+
+#define T_SPLICE   0x400u
+#define T_CRC	   0x500u
+#define T_FCRC	   0x5ffu
+#define T_TAIL	   0x600u
+#define T_GSTATE   0x7ffu
+#define UNIT	   512u			/* commits end at multiples of it */
+#define SEARCH_MAX (1u << 20)		/* bytes: a made-up block may not keep
+					 * us for long */
+
+struct tag {
+	uint32_t off, raw, len;		/* len: of its data */
+	unsigned type, id;
+	bool gone;			/* a length that means: removed */
+};
+
+/* Runs along the tags of one block. */
+struct cursor {
+	const uint8_t *b;
+	uint32_t off, ptag, crc;
+	uint32_t read;			/* bytes, all in all */
+};
+
+uint32_t meta_u32(const struct meta *m, uint32_t off)
+{
+	uint32_t v;
+
+	memcpy(&v, m->b + off, 4);
+	return v;
+}
+
+/* The next tag, its data included in the checksum. False: none that fits. */
+static bool next_tag(struct cursor *c, struct tag *t)
+{
+	uint32_t raw;
+
+	if (c->off + 4 > CV_BLOCK)
+		return false;
+	memcpy(&raw, c->b + c->off, 4);
+	t->raw = __builtin_bswap32(raw) ^ c->ptag;
+	t->off = c->off + 4;
+	t->type = t->raw >> 20 & 0x7ff;
+	t->id = t->raw >> 10 & 0x3ff;
+	t->len = t->raw & 0x3ff;
+	t->gone = t->len == 0x3ff;
+	if (t->gone)
+		t->len = 0;
+	if (t->raw >> 31 || t->off + t->len > CV_BLOCK)
+		return false;
+	c->crc = lfs2_crc(c->crc, c->b + c->off, 4);
+	c->ptag = t->raw;
+	c->off = t->off + t->len;
+	c->read += 4 + t->len;
+	if ((t->type & 0x780) != T_CRC)
+		c->crc = lfs2_crc(c->crc, c->b + t->off, t->len);
+	return true;
+}
+
+/* One whole commit. True: its checksum is right, and the cursor behind it;
+ * *fcrc: where its description of what was erased behind it lies, or 0. */
+static bool next_commit(struct cursor *c, uint32_t *fcrc)
+{
+	struct tag t;
+	uint32_t want;
+
+	*fcrc = 0;
+	while (next_tag(c, &t)) {
+		if (t.type == T_FCRC && t.len == 8) {
+			*fcrc = t.off;
+		} else if ((t.type & 0x780) == T_CRC && t.type != T_FCRC) {
+			if (t.len < 4)
+				return false;
+			memcpy(&want, c->b + t.off, 4);
+			if (want != c->crc)
+				return false;
+			c->ptag ^= (t.type & 1) << 31;
+			c->crc = UINT32_MAX;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Is there a good commit at one of the places behind `from` where one may
+ * begin? The tag before it is not known, only what it can be. */
+static bool commit_behind(const uint8_t *b, uint32_t from)
+{
+	uint32_t at = (from + UNIT) / UNIT * UNIT, fcrc, read = 0;
+
+	for (; at < CV_BLOCK; at += UNIT) {
+		for (uint32_t len = 4; len < 0x3ff && read < SEARCH_MAX; len++) {
+			uint32_t ptag = T_CRC << 20 | 0x3ffu << 10 | len;
+
+			for (uint32_t phase = 0; phase < 2; phase++) {
+				struct cursor c = {
+					b, at, (ptag | phase << 20) ^
+					phase << 31, UINT32_MAX, read };
+
+				if (next_commit(&c, &fcrc))
+					return true;
+				read = c.read;
+			}
+		}
+	}
+	return false;
+}
+
+/* What lies behind the last commit: as it was left, or something else. */
+static bool is_torn(const uint8_t *b, uint32_t end, uint32_t fcrc)
+{
+	uint32_t len, want;
+
+	if (end >= CV_BLOCK || !fcrc)
+		return false;
+	memcpy(&len, b + fcrc, 4);
+	memcpy(&want, b + fcrc + 4, 4);
+	return len > CV_BLOCK - end ||
+	       lfs2_crc(UINT32_MAX, b + end, len) != want;
+}
+
+static void set_span(struct meta_span *s, const struct tag *t)
+{
+	s->there = !t->gone;
+	s->off = (uint16_t)t->off;
+	s->len = (uint16_t)t->len;
+}
+
+static void splice(struct meta *m, const struct tag *t)
+{
+	unsigned tail;
+
+	if (t->type == 0x401 && t->id <= m->n && m->n < CV_IDS) {
+		tail = m->n - t->id;
+		memmove(&m->e[t->id + 1], &m->e[t->id], tail * sizeof(m->e[0]));
+		memset(&m->e[t->id], 0, sizeof(m->e[0]));
+		m->n++;
+	} else if (t->type == 0x4ff && t->id < m->n) {
+		tail = m->n - t->id - 1;
+		memmove(&m->e[t->id], &m->e[t->id + 1], tail * sizeof(m->e[0]));
+		m->n--;
+	}
+}
+
+static void attribute(struct meta_entry *e, const struct tag *t)
+{
+	switch (t->type & 0xff) {
+	case 0x74:
+		set_span(&e->mtime, t);
+		break;
+	case 0x6d:
+		set_span(&e->mode, t);
+		break;
+	case 0x47:
+		set_span(&e->version, t);
+		break;
+	default:
+		e->other = !t->gone;
+	}
+}
+
+static void apply(struct meta *m, const struct tag *t)
+{
+	struct meta_entry *e;
+
+	if ((t->type & 0x700) == T_SPLICE) {
+		splice(m, t);
+	} else if ((t->type & 0x700) == T_TAIL && t->len == 8) {
+		m->tail[0] = meta_u32(m, t->off);
+		m->tail[1] = meta_u32(m, t->off + 4);
+		m->split = t->type & 1;
+	} else if (t->type == T_GSTATE) {
+		for (unsigned i = 0; i < 3; i++)
+			m->gstate[i] = t->len >= 4 * i + 4 ?
+				       meta_u32(m, t->off + 4 * i) : 0;
+	}
+	if (t->type >= T_SPLICE || t->id >= CV_IDS - 1)
+		return;
+	/* Only a name makes an entry; what comes for none is dropped. */
+	if (t->type < 0x100)
+		while (m->n <= t->id)
+			memset(&m->e[m->n++], 0, sizeof(m->e[0]));
+	if (t->id >= m->n)
+		return;
+	e = &m->e[t->id];
+	if (t->type < 0x100) {
+		e->kind = (uint8_t)t->type;
+		set_span(&e->name, t);
+	} else if ((t->type & 0x700) == 0x200) {
+		e->what = (uint16_t)t->type;
+		set_span(&e->body, t);
+	} else if ((t->type & 0x700) == 0x300) {
+		attribute(e, t);
+	}
+}
+
+void meta_parse(struct meta *m)
+{
+	struct cursor c = { m->b, 4, UINT32_MAX, 0, 0 };
+	uint32_t fcrc = 0, last = 0;
+	struct tag t;
+
+	m->n = 0;
+	m->good = m->split = false;
+	m->end = 0;
+	m->tail[0] = m->tail[1] = CV_NO;
+	memset(m->gstate, 0, sizeof(m->gstate));
+	m->rev = meta_u32(m, 0);
+	c.crc = lfs2_crc(UINT32_MAX, m->b, 4);
+	while (next_commit(&c, &fcrc)) {
+		m->good = true;
+		m->end = c.off;
+		last = fcrc;
+	}
+	m->torn = m->good && is_torn(m->b, m->end, last);
+	/* The rest of a full block belongs to no commit. */
+	m->lost = (m->torn || !m->good) && commit_behind(m->b, m->end);
+	c = (struct cursor){ m->b, 4, UINT32_MAX, 0, 0 };
+	while (c.off < m->end && next_tag(&c, &t)) {
+		if ((t.type & 0x780) == T_CRC && t.type != T_FCRC)
+			c.ptag ^= (t.type & 1) << 31;
+		else
+			apply(m, &t);
+	}
+}
