@@ -38,11 +38,22 @@ void bcache_destroy(struct bcache *c);
  * short; what lies beyond the end reads as zeros. 0 or -errno. */
 int bcache_read(struct bcache *c, uint32_t block, uint32_t off, void *buf,
 		uint32_t len) MUST_CHECK;
+bool bcache_has(struct bcache *c, uint32_t block);
 /* Starts reading those of n blocks that are not here, as far as memory and
  * requests allow. Errors are for bcache_read() to find. */
 void bcache_prefetch(struct bcache *c, uint32_t block, uint32_t n);
-/* How many blocks ahead of a reader are sensible; 0: none. */
-uint32_t bcache_window(const struct bcache *c);
+/* One reader's way through the device, for reading ahead; zeros at first. */
+struct bcache_stream {
+	uint32_t last;			/* block that it was at, + 1; 0: nowhere */
+	uint32_t mark, end;		/* the last window, now in flight or here */
+	uint32_t window;
+};
+
+/* The reader is at `block` and will want the `left` blocks of its file that
+ * follow, probably from the next one up: keeps one window, which grows, in
+ * flight ahead of it. A reader that jumps must show two neighbours first. */
+void bcache_follow(struct bcache *c, struct bcache_stream *s, uint32_t block,
+		   uint32_t left);
 
 /* The block's new content is *data (from heap_alloc, BCACHE_BLOCK bytes), of
  * which the device lacks the bytes [from, to): multiples of its block size,

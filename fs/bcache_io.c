@@ -10,7 +10,10 @@
 #include "fs/bcache_impl.h"
 #include "kernel/lib/string.h"
 
-#define IO_BYTES (512u << 10)		/* a request's most: bounds its time */
+#define IO_BYTES    (512u << 10)	/* a request's most: bounds its time */
+#define NEAR	    12u			/* blocks: of small steps, not of a jump */
+#define AHEAD_LEAST 16u			/* blocks: 64 KiB */
+#define AHEAD_MOST  128u		/* 512 KiB */
 
 int bcache_io_init(struct bcache *c)
 {
@@ -158,13 +161,6 @@ static bool io_add(struct bcache *c, struct io *io, void *data, uint32_t len)
 
 /* ---- reading ahead ---- */
 
-uint32_t bcache_window(const struct bcache *c)
-{
-	uint32_t n = c->max / 8;
-
-	return !c->n_ios || n < 4 ? 0 : n < 64 ? n : 64;
-}
-
 static struct io *prefetch_one(struct bcache *c, struct io *io, uint32_t block)
 {
 	struct entry *e = bcache_entry_new(c);
@@ -207,6 +203,45 @@ void bcache_prefetch(struct bcache *c, uint32_t block, uint32_t n)
 	}
 	if (io)
 		io_submit(c, io);
+}
+
+/* Blocks; two windows of a reader are a quarter of the cache at most. */
+static uint32_t most_ahead(const struct bcache *c)
+{
+	uint32_t n = c->max / 8;
+
+	return n < 4 ? 0 : n < AHEAD_MOST ? n : AHEAD_MOST;
+}
+
+void bcache_follow(struct bcache *c, struct bcache_stream *s, uint32_t block,
+		   uint32_t left)
+{
+	uint32_t most = most_ahead(c), from, n;
+	bool first = s->last == 0, near;
+
+	if (block + 1 == s->last || !c->n_ios)
+		return;
+	near = block >= s->last && (block - s->last < NEAR || block < s->end);
+	s->last = block + 1;
+	if (!near) {
+		s->mark = s->end = s->window = 0;
+		if (!first)
+			return;
+	}
+	if (block + 1 < s->end && block < s->mark)
+		return;
+	from = block + 1 < s->end ? s->end : block + 1;
+	n = s->window ? s->window * 2 : AHEAD_LEAST;
+	s->window = n < most ? n : most;
+	n = s->window;
+	/* What is ahead already counts. */
+	left = left > from - (block + 1) ? left - (from - (block + 1)) : 0;
+	n = n < left ? n : left;
+	if (!n)
+		return;
+	bcache_prefetch(c, from, n);
+	s->mark = from;
+	s->end = from + n;
 }
 
 /* ---- writing ---- */

@@ -36,6 +36,9 @@
 #define LFS_MODE_ABSENT UINT32_MAX
 #define LFS_FILE_LIMIT 0x7fffffffu	/* littlefs' greatest file */
 
+/* Directories whose new time is not on the disk yet, at most. */
+#define LFS_TOUCHED 16u
+
 enum lfs_kind { LFS_ABSENT, LFS_FILE, LFS_DIR };
 
 struct lfs_handle {
@@ -55,6 +58,9 @@ struct lfs_node {
 	enum lfs_kind kind;
 	bool unlinked;
 	bool mode_stored;		/* the disk has a mode attribute */
+	bool touched;			/* a directory: in v->touched */
+	struct bcache_stream ahead;	/* of reading it in sequence */
+	uint64_t read_end;		/* where the last read ended */
 	int error;			/* sticky: a write was lost */
 	uint32_t size;			/* while there is no handle */
 	uint32_t mode;
@@ -76,9 +82,16 @@ struct lfs_volume {
 	struct list dirs;		/* open directories */
 	struct list all;
 	bool mounting, consistent, said_full;
+	nsec_t unsynced;		/* since when something may be; 0: nothing */
+	uint32_t gc_at;			/* allocator's place after the last gc */
+	const struct lfs2_attr *new_attrs;	/* of what is being created, or NULL */
+	unsigned n_new_attrs;
 	struct lfs_memo *memo;		/* fs/lfs_core.c; or NULL */
 	bool used_known;		/* used is the number of blocks in use */
 	uint32_t used;
+	uint32_t changes;		/* of names: open directories look again */
+	struct lfs_node *touched[LFS_TOUCHED];
+	unsigned n_touched;
 };
 
 static inline struct lfs_volume *lfs_of(struct vfs_mount *m)
@@ -103,6 +116,9 @@ struct lfs_node *lfs_node_find(struct lfs_volume *v, const char *path);
 void lfs_node_put(struct lfs_volume *v, struct lfs_node *n);
 /* Makes sure that a LFS_FILE has its handle. */
 int lfs_node_open(struct lfs_volume *v, struct lfs_node *n) MUST_CHECK;
+/* Makes the file that an LFS_ABSENT node is missing, with its attributes. */
+int lfs_node_create(struct lfs_volume *v, struct lfs_node *n, uint32_t mode)
+	MUST_CHECK;
 /* What is known about a path is no longer true. The node must be idle. */
 void lfs_node_forget(struct lfs_volume *v, const char *path);
 /* Takes away the name; the node lives until its last user goes. */
@@ -116,12 +132,34 @@ int lfs_nodes_prepare_move(struct lfs_volume *v, const char *from,
 void lfs_nodes_move(struct lfs_volume *v, const char *from, const char *to);
 uint64_t lfs_node_size(struct lfs_volume *v, const struct lfs_node *n);
 
+/* fs/lfs_core.c: the open directory goes to the first name that follows `last`
+ * in littlefs' order (NULL: to the beginning). littlefs' number. */
+int lfs_core_seek_after(lfs2_t *lfs2, lfs2_dir_t *dir, const char *last);
+
+/* fs/lfs_time.c: a directory's time is the last change of its names. It is
+ * kept in the node, and written by sync, by fsync of the directory, at unmount
+ * or when LFS_TOUCHED others wait. */
+/* A name was made, removed or renamed. */
+void lfs_names_changed(struct lfs_volume *v, const char *path);
+/* The node's time goes to the disk, or need not any more. */
+int lfs_time_write(struct lfs_volume *v, struct lfs_node *n);
+void lfs_time_drop(struct lfs_volume *v, struct lfs_node *n);
+/* All of them; the first error. */
+int lfs_times_write(struct lfs_volume *v);
+
 /* fs/lfs_file.c */
 int lfs_file_open(struct vfs_mount *m, const char *path, unsigned flags,
 		  uint32_t mode, struct file **out);
 int lfs_node_sync(struct lfs_volume *v, struct lfs_node *n);
 /* Before the first change of a mount and of a handle. */
 int lfs_may_write(struct lfs_volume *v) MUST_CHECK;
+/* Something was written that nobody has synced. */
+void lfs_unsynced(struct lfs_volume *v);
+/* Called when that becomes true of a volume: fs/lfs_flush.c, or NULL. */
+extern void (*lfs_unsynced_hook)(void);
+/* Syncs the volumes that have had something unsynced for `after`. When to come
+ * again: NSEC_NEVER while nothing is unsynced. Without any lock. */
+nsec_t lfs_flush_due(nsec_t now, nsec_t after);
 
 /* fs/lfs_dir.c */
 int lfs_dir_open(struct lfs_volume *v, struct lfs_node *n, struct file **out);

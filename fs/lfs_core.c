@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * littlefs itself, unpatched, as part of this file; and the two places where
- * we stand between its functions. Its lfs2_dir_fetchmatch() reads a metadata
+ * littlefs itself, unpatched, as part of this file; and the places where we
+ * stand between its functions. Its lfs2_dir_fetchmatch() reads a metadata
  * pair from end to end, checks its sums and compares its names, for each pair
  * of a directory and each look at a path: 2 ms for 10,000 names. Calls of it
  * are answered from fs/lfs_memo.h where that knows the pair, with exactly what
- * littlefs itself would have said (LFS_MEMO_CHECK compares each answer).
+ * littlefs itself would have said (LFS_MEMO_CHECK compares each answer). And
+ * a new file or directory gets its attributes in the commit that names it.
  *
  * The macros below see a function's name with its arguments, in its definition
  * and in its calls. A definition's begin with the type lfs2_t, a call's with
@@ -22,6 +23,7 @@ static int32_t memo_fetchmatch(lfs2_t *lfs2, lfs2_mdir_t *dir,
 static int memo_flush(lfs2_t *lfs2, lfs2_cache_t *pcache, lfs2_cache_t *rcache,
 		      bool validate);
 static int memo_erase(lfs2_t *lfs2, lfs2_block_t block);
+static int commit(lfs2_t *lfs2, lfs2_mdir_t *dir, const void *attrs, int n);
 
 #define lfs2_dir_fetchmatch(a, ...) FETCHMATCH_##a, __VA_ARGS__)
 #define FETCHMATCH_lfs2_t	lfs2_dir_fetchmatch(lfs2_t
@@ -32,12 +34,16 @@ static int memo_erase(lfs2_t *lfs2, lfs2_block_t block);
 #define lfs2_bd_erase(a, ...)	ERASE_##a, __VA_ARGS__)
 #define ERASE_lfs2_t		lfs2_bd_erase(lfs2_t
 #define ERASE_lfs2		memo_erase(lfs2
+#define lfs2_dir_commit(a, ...)	COMMIT_##a, __VA_ARGS__)
+#define COMMIT_lfs2_t		lfs2_dir_commit(lfs2_t
+#define COMMIT_lfs2		commit(lfs2
 
 #include "lfs2.c"
 
 #undef lfs2_dir_fetchmatch
 #undef lfs2_bd_flush
 #undef lfs2_bd_erase
+#undef lfs2_dir_commit
 
 /* Reads that an answer from memory counts for: a corrupt volume's directories
  * may form a ring, and lfs_bd.c's bound shall end that. */
@@ -71,6 +77,26 @@ static int memo_erase(lfs2_t *lfs2, lfs2_block_t block)
 {
 	changed(lfs2, block);
 	return lfs2_bd_erase(lfs2, block);
+}
+
+/* ---- attributes of what is new ---- */
+
+#define NEW_TAGS 6			/* more than littlefs names a file with */
+
+static int commit(lfs2_t *lfs2, lfs2_mdir_t *dir, const void *attrs, int n)
+{
+	struct lfs_volume *v = volume_of(lfs2);
+	const struct lfs2_mattr *a = attrs;
+	struct lfs2_mattr all[NEW_TAGS + 1];
+
+	if (!v->new_attrs || n > NEW_TAGS || n < 1 ||
+	    lfs2_tag_type3(a[0].tag) != LFS2_TYPE_CREATE)
+		return lfs2_dir_commit(lfs2, dir, attrs, n);
+	memcpy(all, a, (size_t)n * sizeof(all[0]));
+	all[n].tag = LFS2_MKTAG(LFS2_FROM_USERATTRS, lfs2_tag_id(a[0].tag),
+				v->n_new_attrs);
+	all[n].buffer = v->new_attrs;
+	return lfs2_dir_commit(lfs2, dir, all, n + 1);
 }
 
 /* ---- the names in a block ---- */
@@ -316,4 +342,34 @@ static int32_t memo_fetchmatch(lfs2_t *lfs2, lfs2_mdir_t *dir,
 	if (r >= 0 || r == LFS2_ERR_NOENT)
 		check(lfs2, dir, asked, fmask, ftag, id, cb, data, r);
 	return r;
+}
+
+/* ---- an open directory ---- */
+
+/* By name: what littlefs keeps of its place in a directory does not survive
+ * that the blocks which follow are given up. */
+int lfs_core_seek_after(lfs2_t *lfs2, lfs2_dir_t *dir, const char *last)
+{
+	struct lfs2_dir_find_match want = { lfs2, last,
+					    last ? strlen(last) : 0 };
+	lfs2_stag_t tag = lfs2_dir_rawrewind(lfs2, dir);
+	lfs2_block_t pair[2] = { dir->head[0], dir->head[1] };
+
+	dir->pos = 2;			/* behind "." and ".." */
+	if (tag < 0 || !last)
+		return tag;
+	while (true) {
+		tag = memo_fetchmatch(lfs2, &dir->m, pair,
+				      LFS2_MKTAG(0x780, 0, 0),
+				      LFS2_MKTAG(LFS2_TYPE_NAME, 0, want.size),
+				      &dir->id, lfs2_dir_find_match, &want);
+		if (tag < 0 && tag != LFS2_ERR_NOENT)
+			return tag;
+		if (tag > 0)
+			dir->id = (uint16_t)(lfs2_tag_id((lfs2_tag_t)tag) + 1);
+		if (tag != 0 || !dir->m.split)
+			return 0;
+		pair[0] = dir->m.tail[0];
+		pair[1] = dir->m.tail[1];
+	}
 }

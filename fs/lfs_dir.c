@@ -17,7 +17,9 @@ struct lfs_open_dir {
 	struct list link;		/* v->dirs */
 	bool gone;			/* removed while open: reads as empty */
 	uint64_t left;			/* a corrupt directory may be a ring */
+	uint32_t changes;		/* v->changes when `ld` was right */
 	lfs2_dir_t ld;
+	char last[VFS_NAME_MAX + 1];	/* the name that was read last, or "" */
 };
 
 static struct lfs_open_dir *of(struct file *f)
@@ -44,10 +46,18 @@ static int dir_fstat(struct file *f, struct file_stat *st)
 	return 0;
 }
 
+/* Every change of names is committed; the time of the last one may not be. */
 static int dir_sync(struct file *f)
 {
-	(void)f;			/* every change of names is committed */
-	return 0;
+	struct lfs_open_dir *d = of(f);
+	struct lfs_volume *v = lfs_of(d->dir.mount);
+	int r;
+
+	mutex_lock(&v->m.lock);
+	lfs_bd_new_op(&v->bd);
+	r = lfs_time_write(v, d->node);
+	mutex_unlock(&v->m.lock);
+	return r;
 }
 
 static void dir_release(struct file *f)
@@ -84,6 +94,7 @@ int lfs_dir_open(struct lfs_volume *v, struct lfs_node *n, struct file **out)
 	}
 	d->dir.mount = &v->m;
 	d->node = n;
+	d->changes = v->changes;
 	d->left = (uint64_t)v->bd.n_blocks * (LFS_BLOCK / 8);
 	list_push(&v->dirs, &d->link);
 	file_init(&d->dir.file, &dir_ops, &vfs_dir_kind);
@@ -111,6 +122,13 @@ static int dir_readdir(struct file *f, struct vfs_dirent *out)
 	int r;
 
 	lfs_bd_new_op(&v->bd);
+	if (d->changes != v->changes && !d->gone) {
+		r = lfs_core_seek_after(&v->lfs, &d->ld,
+					d->last[0] ? d->last : NULL);
+		if (r < 0)
+			return lfs_result(v, r, d->node->path);
+		d->changes = v->changes;
+	}
 	do {
 		r = d->gone ? 0 : lfs2_dir_read(&v->lfs, &d->ld, &info);
 		if (r <= 0)
@@ -120,6 +138,7 @@ static int dir_readdir(struct file *f, struct vfs_dirent *out)
 	} while (!strcmp(info.name, ".") || !strcmp(info.name, ".."));
 	memset(out, 0, sizeof(*out));
 	memcpy(out->name, info.name, strnlen(info.name, VFS_NAME_MAX));
+	memcpy(d->last, out->name, sizeof(d->last));
 	out->mode = info.type == LFS2_TYPE_DIR ? VFS_S_IFDIR : VFS_S_IFREG;
 	out->ino = child_ino(d->node, out->name);
 	return 1;
@@ -132,6 +151,8 @@ static int dir_rewind(struct file *f)
 
 	lfs_bd_new_op(&v->bd);
 	d->left = (uint64_t)v->bd.n_blocks * (LFS_BLOCK / 8);
+	d->changes = v->changes;
+	d->last[0] = '\0';
 	return d->gone ? 0 : lfs_result(v, lfs2_dir_rewind(&v->lfs, &d->ld),
 					d->node->path);
 }
@@ -181,6 +202,9 @@ static void removed(struct lfs_volume *v, const char *path, struct lfs_node *n)
 	struct list *l;
 
 	v->said_full = false;
+	if (n)
+		lfs_time_drop(v, n);
+	n = lfs_node_find(v, path);	/* dropped, it may be gone */
 	if (!n || n->refs == 0) {
 		lfs_node_forget(v, path);
 		return;
@@ -222,22 +246,17 @@ static int lfs_remove(struct vfs_mount *m, const char *path)
 		return lfs_result(v, r, path);
 	}
 	removed(v, path, n);
+	lfs_names_changed(v, path);
 	return 0;
-}
-
-static int set_attrs(struct lfs_volume *v, const char *path, uint64_t mtime,
-		     uint32_t mode)
-{
-	int r = lfs2_setattr(&v->lfs, path, LFS_ATTR_MTIME, &mtime, 8);
-
-	if (r == 0 && mode != LFS_MODE_ABSENT)
-		r = lfs2_setattr(&v->lfs, path, LFS_ATTR_MODE, &mode, 4);
-	return r;
 }
 
 static int lfs_mkdir(struct vfs_mount *m, const char *path, uint32_t mode)
 {
 	struct lfs_volume *v = lfs_of(m);
+	uint64_t now = clock_wall();
+	const struct lfs2_attr born[2] = {
+		{ LFS_ATTR_MTIME, &now, 8 }, { LFS_ATTR_MODE, &mode, 4 },
+	};
 	int r;
 
 	lfs_bd_new_op(&v->bd);
@@ -245,10 +264,12 @@ static int lfs_mkdir(struct vfs_mount *m, const char *path, uint32_t mode)
 	if (r < 0)
 		return r;
 	lfs_node_forget(v, path);
+	v->new_attrs = born;
+	v->n_new_attrs = mode == LFS_MODE_DIR ? 1 : 2;
 	r = lfs2_mkdir(&v->lfs, path);
+	v->new_attrs = NULL;
 	if (r == 0)
-		r = set_attrs(v, path, clock_wall(),
-			      mode == LFS_MODE_DIR ? LFS_MODE_ABSENT : mode);
+		lfs_names_changed(v, path);
 	return lfs_result(v, r, path);
 }
 
@@ -301,6 +322,8 @@ static int do_rename(struct lfs_volume *v, struct lfs_node *n, const char *from,
 	if (old)
 		removed(v, to, old);
 	lfs_nodes_move(v, from, to);
+	lfs_names_changed(v, from);
+	lfs_names_changed(v, to);
 	return n->h ? lfs_result(v, reopen(v, n), to) : 0;
 }
 
@@ -360,9 +383,11 @@ static int lfs_utime(struct vfs_mount *m, const char *path, uint64_t mtime)
 
 	if (r < 0)
 		return r;
-	r = set_attrs(v, path, mtime, LFS_MODE_ABSENT);
-	if (r == 0)
+	r = lfs2_setattr(&v->lfs, path, LFS_ATTR_MTIME, &mtime, 8);
+	if (r == 0) {
 		n->mtime = mtime;
+		lfs_time_drop(v, n);
+	}
 	r = lfs_result(v, r, path);
 	lfs_node_put(v, n);
 	return r;
@@ -374,13 +399,17 @@ static int lfs_statfs(struct vfs_mount *m, struct vfs_statfs *out)
 	lfs2_ssize_t used;
 
 	lfs_bd_new_op(&v->bd);
-	used = lfs2_fs_size(&v->lfs);
-	if (used < 0)
-		return lfs_result(v, used, "");
+	if (!v->used_known) {		/* it reads all metadata */
+		used = lfs2_fs_size(&v->lfs);
+		if (used < 0)
+			return lfs_result(v, used, "");
+		v->used = (uint32_t)used;
+		v->used_known = true;
+	}
 	out->block_size = LFS_BLOCK;
 	out->blocks = v->lfs.block_count;
-	out->blocks_free = (uint32_t)used > v->lfs.block_count ? 0 :
-			   v->lfs.block_count - (uint32_t)used;
+	out->blocks_free = v->used > v->lfs.block_count ? 0 :
+			   v->lfs.block_count - v->used;
 	out->name_max = v->lfs.name_max;
 	return 0;
 }
@@ -402,7 +431,10 @@ static int lfs_sync_all(struct vfs_mount *m)
 			r = r < 0 ? r : one;
 		}
 	}
+	one = lfs_times_write(v);
+	r = r < 0 ? r : one;
 	one = lfs_result(v, v->cfg.sync(&v->cfg), "");
+	v->unsynced = 0;
 	return r < 0 ? r : one;
 }
 
@@ -410,6 +442,9 @@ static void lfs_unmount(struct vfs_mount *m)
 {
 	struct lfs_volume *v = lfs_of(m);
 
+	lfs_bd_new_op(&v->bd);
+	(void)lfs_times_write(v);
+	(void)v->cfg.sync(&v->cfg);
 	lfs_nodes_fini(v);
 	(void)lfs2_unmount(&v->lfs);
 	list_del(&v->all);

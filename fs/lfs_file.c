@@ -12,6 +12,10 @@
 #include "kernel/clock.h"
 #include "kernel/lib/string.h"
 
+#define READ_PIECE (16u << 10)
+
+void (*lfs_unsynced_hook)(void);
+
 struct lfs_open_file {
 	struct file file;
 	struct lfs_volume *v;
@@ -46,6 +50,7 @@ int lfs_may_write(struct lfs_volume *v)
 		return -EROFS;
 	if (v->bd.broken)
 		return -EIO;
+	v->used_known = false;
 	if (v->consistent)
 		return 0;
 	r = lfs2_fs_mkconsistent(&v->lfs);
@@ -53,11 +58,58 @@ int lfs_may_write(struct lfs_volume *v)
 	return lfs_result(v, r, "");
 }
 
-static void touched(struct lfs_node *n)
+void lfs_unsynced(struct lfs_volume *v)
 {
+	if (v->unsynced)
+		return;
+	v->unsynced = clock_now();
+	if (lfs_unsynced_hook)
+		lfs_unsynced_hook();
+}
+
+static void touched(struct lfs_volume *v, struct lfs_node *n)
+{
+	lfs_unsynced(v);
 	n->mtime = clock_wall();
 	n->h->cfg.attr_count = n->mode_stored || n->mode != LFS_MODE_FILE ?
 			       2 : 1;
+}
+
+/* Where the file's blocks lie is known of the current one only; the next ones
+ * mostly follow it on the disk. `end`: where the reader is expected to stop. */
+static void read_ahead(struct lfs_volume *v, struct lfs_node *n, uint64_t end)
+{
+	const lfs2_file_t *file = &n->h->file;
+
+	if (file->flags & LFS2_F_READING && !(file->flags & LFS2_F_INLINE) &&
+	    end > file->pos)
+		bcache_follow(v->bd.cache, &n->ahead, file->block,
+			      (uint32_t)((end - file->pos) / LFS_BLOCK + 1));
+}
+
+/* In pieces, so that there is reading ahead within one call too. A reader that
+ * goes on where it stopped is expected to go on to the end. */
+static int read_pieces(struct lfs_volume *v, struct lfs_node *n, uint8_t *buf,
+		       uint32_t len, uint64_t off, uint64_t size)
+{
+	lfs2_file_t *file = &n->h->file;
+	uint64_t end = off == n->read_end ? size : off + len;
+	uint32_t done = 0, piece;
+	int r = 0;
+
+	if (off != n->read_end || off == 0)
+		n->ahead = (struct bcache_stream){ 0 };
+	while (done < len) {
+		piece = n->ahead.last ? READ_PIECE : LFS_BLOCK;
+		piece = piece < len - done ? piece : len - done;
+		r = lfs2_file_read(&v->lfs, file, buf + done, piece);
+		if (r <= 0)
+			break;
+		done += (uint32_t)r;
+		read_ahead(v, n, end);
+	}
+	n->read_end = off + done;
+	return r < 0 ? r : (int)done;
 }
 
 static long node_read(struct lfs_volume *v, struct lfs_node *n, void *buf,
@@ -73,7 +125,7 @@ static long node_read(struct lfs_volume *v, struct lfs_node *n, void *buf,
 		len = (size_t)(size - off);
 	r = lfs2_file_seek(&v->lfs, file, (lfs2_soff_t)off, LFS2_SEEK_SET);
 	if (r >= 0)
-		r = lfs2_file_read(&v->lfs, file, buf, (lfs2_size_t)len);
+		r = read_pieces(v, n, buf, (uint32_t)len, off, size);
 	/* After an error its idea of the current block is stale. */
 	if (r < 0 && !(file->flags & (LFS2_F_WRITING | LFS2_F_INLINE))) {
 		file->flags &= ~(uint32_t)LFS2_F_READING;
@@ -105,7 +157,7 @@ static long node_write(struct lfs_volume *v, struct lfs_node *n,
 		return -EFBIG;
 	if (len > LFS_FILE_LIMIT - off)
 		len = (size_t)(LFS_FILE_LIMIT - off);
-	touched(n);
+	touched(v, n);
 	r = lfs2_file_seek(&v->lfs, file, (lfs2_soff_t)off, LFS2_SEEK_SET);
 	if (r < 0)
 		return write_error(v, n, r);
@@ -251,7 +303,7 @@ static int node_truncate(struct lfs_volume *v, struct lfs_node *n, int64_t len)
 		return -EINVAL;
 	if (len > LFS_FILE_LIMIT)
 		return -EFBIG;
-	touched(n);
+	touched(v, n);
 	r = lfs2_file_truncate(&v->lfs, &n->h->file, (lfs2_off_t)len);
 	if (r < 0)
 		return write_error(v, n, r);
@@ -311,38 +363,6 @@ static const struct file_ops lfs_file_ops = {
 	.release = lfs_release,
 };
 
-/* A new, empty file; its attributes come with the first commit. */
-static int create(struct lfs_volume *v, struct lfs_node *n, uint32_t mode)
-{
-	struct lfs2_file_config cfg = { 0 };
-	struct lfs_handle *h;
-	lfs2_file_t file;
-	uint8_t *buf;
-	int r = lfs_may_write(v);
-
-	if (r < 0)
-		return r;
-	buf = heap_alloc(HEAP_FS, v->cfg.cache_size);
-	if (!buf)
-		return -ENOMEM;
-	cfg.buffer = buf;
-	r = lfs2_file_opencfg(&v->lfs, &file, n->path,
-			      LFS2_O_RDWR | LFS2_O_CREAT | LFS2_O_EXCL, &cfg);
-	if (r == 0)
-		r = lfs2_file_close(&v->lfs, &file);
-	heap_free(HEAP_FS, buf);
-	if (r < 0)
-		return lfs_result(v, r, n->path);
-	r = lfs_node_open(v, n);
-	if (r < 0)
-		return r;
-	h = n->h;
-	n->mode = mode;
-	touched(n);
-	h->file.flags |= LFS2_F_DIRTY;
-	return 0;
-}
-
 static int open_node(struct lfs_volume *v, struct lfs_node *n, unsigned flags,
 		     uint32_t mode)
 {
@@ -351,7 +371,8 @@ static int open_node(struct lfs_volume *v, struct lfs_node *n, unsigned flags,
 	if (n->kind == LFS_ABSENT) {
 		if (flags & VFS_DIRECTORY)
 			return -ENOENT;
-		return flags & VFS_CREATE ? create(v, n, mode) : -ENOENT;
+		return flags & VFS_CREATE ? lfs_node_create(v, n, mode) :
+		       -ENOENT;
 	}
 	if ((flags & VFS_CREATE) && (flags & VFS_EXCL))
 		return -EEXIST;

@@ -10,7 +10,7 @@
 #include "kernel/lib/string.h"
 
 #define MIN_BLOCKS 8u
-#define LOOKAHEAD_MAX 4096u	/* bytes; a bit for each block: 128 MiB */
+#define LOOKAHEAD_MIN 4096u	/* bytes; a bit for each block: 128 MiB */
 
 struct list lfs_volumes = LIST_INIT(lfs_volumes);
 
@@ -70,12 +70,24 @@ void lfs_volume_free(struct lfs_volume *v)
 	heap_free(HEAP_FS, v);
 }
 
+/* Each time that littlefs has used up this window of its free blocks it looks
+ * through the whole tree: best it holds the whole volume. */
+static uint32_t lookahead_size(const struct lfs_volume *v)
+{
+	uint64_t want = ALIGN_UP((uint64_t)v->bd.n_blocks / 8 + 1, 8u);
+	uint64_t most = ALIGN_DOWN(fs_memory_share(64), 8u);
+
+	if (v->bd.read_only)
+		return 8;
+	most = most < LOOKAHEAD_MIN ? LOOKAHEAD_MIN : most;
+	return (uint32_t)(want < most ? want : most);
+}
+
 /* A volume structure with its buffers, not mounted. NULL: no memory. */
 static struct lfs_volume *volume_new(struct blkdev *dev,
 				     const struct lfs_options *opt)
 {
 	struct lfs_volume *v = heap_zalloc(HEAP_FS, sizeof(*v));
-	uint32_t lookahead;
 
 	if (!v)
 		return NULL;
@@ -85,9 +97,7 @@ static struct lfs_volume *volume_new(struct blkdev *dev,
 	}
 	v->bd.read_only |= opt->read_only;
 	lfs_bd_config(&v->bd, &v->lfs, &v->cfg);
-	lookahead = ALIGN_UP(v->bd.n_blocks / 8 + 1, 8u);
-	v->cfg.lookahead_size = lookahead > LOOKAHEAD_MAX ? LOOKAHEAD_MAX :
-				lookahead;
+	v->cfg.lookahead_size = lookahead_size(v);
 	v->cfg.read_buffer = heap_alloc(HEAP_FS, v->cfg.cache_size);
 	v->cfg.prog_buffer = heap_alloc(HEAP_FS, v->cfg.cache_size);
 	v->cfg.lookahead_buffer = heap_alloc(HEAP_FS, v->cfg.lookahead_size);
@@ -303,7 +313,56 @@ int lfs_mount(const char *path, struct blkdev *dev,
 		 (unsigned)v->lfs.block_count * 4, path,
 		 dev->read_only ? " (the disk is read-only)" :
 		 v->m.read_only ? " (read-only)" : "");
+	if (!dev->has_flush && !v->m.read_only)
+		log_warn(LOG_FS, "%s: the disk takes no flush: what was synced "
+			 "survives a power cut only if the host writes through "
+			 "all its caches", dev->name);
 	return 0;
+}
+
+/* The allocator's window is nearly used up: littlefs looks for free blocks now
+ * and not in the middle of a write. */
+static void look_for_blocks(struct lfs_volume *v)
+{
+	uint32_t size = v->lfs.free.size, at = v->lfs.free.off + v->lfs.free.i;
+
+	if (size == 0 || size - v->lfs.free.i > size / 8 || at == v->gc_at)
+		return;
+	if (lfs2_fs_gc(&v->lfs) == 0)
+		v->gc_at = v->lfs.free.off;
+}
+
+/* What cannot be written is said by those who find out, and kept for fsync. */
+static void flush_one(struct lfs_volume *v)
+{
+	v->m.n_files++;			/* stays mounted */
+	mutex_lock(&v->m.lock);
+	if (v->unsynced) {
+		(void)v->m.ops->sync(&v->m);
+		look_for_blocks(v);
+	}
+	mutex_unlock(&v->m.lock);
+	v->m.n_files--;
+}
+
+nsec_t lfs_flush_due(nsec_t now, nsec_t after)
+{
+	nsec_t next = NSEC_NEVER;
+	struct list *l = lfs_volumes.next;
+
+	while (l != &lfs_volumes) {
+		struct lfs_volume *v = container_of(l, struct lfs_volume, all);
+		bool due = v->unsynced && !v->mounting &&
+			   now >= v->unsynced + after;
+
+		if (due)
+			flush_one(v);
+		else if (v->unsynced && v->unsynced + after < next)
+			next = v->unsynced + after;
+		/* It may switch; what is next may have changed. */
+		l = due ? lfs_volumes.next : l->next;
+	}
+	return next;
 }
 
 int lfs_format(struct blkdev *dev)

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include "kernel/clock.h"
 #include "kernel/lib/string.h"
 
 #define NODE_COST   256u	/* bytes, about, for the share of memory */
@@ -67,6 +68,7 @@ static void handle_close(struct lfs_volume *v, struct lfs_node *n)
 	if (!h)
 		return;
 	n->size = (uint32_t)lfs_node_size(v, n);
+	v->used_known = false;
 	/* What is dirty here has no name or was lost: nothing to commit. */
 	h->file.flags |= LFS2_F_ERRED;
 	(void)lfs2_file_close(&v->lfs, &h->file);
@@ -182,7 +184,7 @@ static void handle_setup(struct lfs_volume *v, struct lfs_node *n,
 }
 
 /* littlefs' number. Sets kind, mtime, mode for files. */
-static int handle_open(struct lfs_volume *v, struct lfs_node *n)
+static int handle_open(struct lfs_volume *v, struct lfs_node *n, int how)
 {
 	struct lfs_handle *h = heap_alloc(HEAP_FS, sizeof(*h) +
 					  v->cfg.cache_size);
@@ -195,12 +197,13 @@ static int handle_open(struct lfs_volume *v, struct lfs_node *n)
 	n->mtime = 0;
 	/* For reading, so that littlefs fetches the attributes; the handle
 	 * becomes writable when somebody writes (lfs_may_write). */
-	r = lfs2_file_opencfg(&v->lfs, &h->file, n->path, LFS2_O_RDONLY,
+	r = lfs2_file_opencfg(&v->lfs, &h->file, n->path, LFS2_O_RDONLY | how,
 			      &h->cfg);
 	if (r < 0) {
 		heap_free(HEAP_FS, h);
 		return r;
 	}
+	h->file.flags &= ~(uint32_t)how;
 	n->h = h;
 	n->kind = LFS_FILE;
 	n->mode_stored = n->mode != LFS_MODE_ABSENT;
@@ -229,7 +232,7 @@ static int dir_attrs(struct lfs_volume *v, struct lfs_node *n)
 /* Asks the volume what the path is. */
 static int node_load(struct lfs_volume *v, struct lfs_node *n)
 {
-	int r = n->path_len ? handle_open(v, n) : LFS2_ERR_ISDIR;
+	int r = n->path_len ? handle_open(v, n, 0) : LFS2_ERR_ISDIR;
 
 	if (r == LFS2_ERR_NOENT) {
 		n->kind = LFS_ABSENT;
@@ -299,7 +302,32 @@ int lfs_node_get(struct lfs_volume *v, const char *path, struct lfs_node **out)
 
 int lfs_node_open(struct lfs_volume *v, struct lfs_node *n)
 {
-	return n->h ? 0 : lfs_result(v, handle_open(v, n), n->path);
+	return n->h ? 0 : lfs_result(v, handle_open(v, n, 0), n->path);
+}
+
+int lfs_node_create(struct lfs_volume *v, struct lfs_node *n, uint32_t mode)
+{
+	uint64_t now = clock_wall();
+	const struct lfs2_attr born[2] = {
+		{ LFS_ATTR_MTIME, &now, 8 }, { LFS_ATTR_MODE, &mode, 4 },
+	};
+	int r = lfs_may_write(v);
+
+	if (r < 0)
+		return r;
+	v->new_attrs = born;
+	v->n_new_attrs = mode == LFS_MODE_FILE ? 1 : 2;
+	r = handle_open(v, n, LFS2_O_CREAT | LFS2_O_EXCL);
+	v->new_attrs = NULL;
+	if (r == 0) {
+		lfs_names_changed(v, n->path);
+		return 0;
+	}
+	/* The name is there, perhaps: whoever comes next looks again. */
+	list_del(&n->hash);
+	/* The name's length was checked; littlefs says this of a full block. */
+	return lfs_result(v, r == LFS2_ERR_NAMETOOLONG ? LFS2_ERR_NOSPC : r,
+			  n->path);
 }
 
 void lfs_node_put(struct lfs_volume *v, struct lfs_node *n)

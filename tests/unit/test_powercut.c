@@ -13,7 +13,7 @@
  * SOURCES: fs/tar.c fs/archive.c fs/archive_index.c tools/host_kernel.c
  * SOURCES: tests/powercut/disk.c tests/powercut/model.c tests/powercut/load.c
  * SOURCES: tests/powercut/check.c tests/powercut/sim.c tests/powercut/mutant.c
- * SOURCES: fs/lfs_core.c fs/lfs_memo.c
+ * SOURCES: fs/lfs_core.c fs/lfs_memo.c fs/lfs_time.c
  * FLAGS: -O2 -isystem third_party/littlefs -DLFS2_CONFIG=fs/lfs_config.h
  */
 #include <stdlib.h>
