@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: BSD-2-Clause
-SRC = main.c
+SRC = main.c files.c loads.c
 NEEDS = fs
 LIBS =
