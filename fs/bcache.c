@@ -268,6 +268,11 @@ int bcache_read(struct bcache *c, uint32_t block, uint32_t off, void *buf,
 	return 0;
 }
 
+bool bcache_has(struct bcache *c, uint32_t block)
+{
+	return *bcache_slot(c, block) != NULL;
+}
+
 int bcache_put(struct bcache *c, uint32_t block, uint8_t **data, uint32_t from,
 	       uint32_t to)
 {

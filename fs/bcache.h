@@ -40,8 +40,9 @@ int bcache_read(struct bcache *c, uint32_t block, uint32_t off, void *buf,
 		uint32_t len) MUST_CHECK;
 bool bcache_has(struct bcache *c, uint32_t block);
 /* Starts reading those of n blocks that are not here, as far as memory and
- * requests allow. Errors are for bcache_read() to find. */
-void bcache_prefetch(struct bcache *c, uint32_t block, uint32_t n);
+ * requests allow: how many blocks it came. Errors are for bcache_read() to
+ * find. */
+uint32_t bcache_prefetch(struct bcache *c, uint32_t block, uint32_t n);
 /* One reader's way through the device, for reading ahead; zeros at first. */
 struct bcache_stream {
 	uint32_t last;			/* block that it was at, + 1; 0: nowhere */

@@ -186,16 +186,17 @@ static struct io *prefetch_one(struct bcache *c, struct io *io, uint32_t block)
 	return io;
 }
 
-void bcache_prefetch(struct bcache *c, uint32_t block, uint32_t n)
+uint32_t bcache_prefetch(struct bcache *c, uint32_t block, uint32_t n)
 {
 	uint64_t end = c->dev->n_sectors / (BCACHE_BLOCK / BLK_SECTOR);
 	struct io *io = NULL;
+	uint32_t i;
 
-	for (; n && block < end; n--, block++) {
-		if (!*bcache_slot(c, block)) {
-			io = prefetch_one(c, io, block);
+	for (i = 0; i < n && block + i < end; i++) {
+		if (!*bcache_slot(c, block + i)) {
+			io = prefetch_one(c, io, block + i);
 			if (!io)
-				return;
+				break;
 		} else if (io) {
 			io_submit(c, io);
 			io = NULL;
@@ -203,6 +204,7 @@ void bcache_prefetch(struct bcache *c, uint32_t block, uint32_t n)
 	}
 	if (io)
 		io_submit(c, io);
+	return i;
 }
 
 /* Blocks; two windows of a reader are a quarter of the cache at most. */
@@ -239,8 +241,8 @@ void bcache_follow(struct bcache *c, struct bcache_stream *s, uint32_t block,
 	n = n < left ? n : left;
 	if (!n)
 		return;
-	bcache_prefetch(c, from, n);
-	s->mark = from;
+	n = bcache_prefetch(c, from, n);
+	s->mark = n ? from : s->mark;
 	s->end = from + n;
 }
 

@@ -16,6 +16,88 @@
 #define READS_BASE	100000u
 #define READS_PER_BLOCK 1024u
 
+/* ---- scans ---- */
+
+#define SCAN_RUN   8u		/* blocks' beginnings in a row, */
+#define SCAN_NEAR  64u		/* each this near to the one before */
+#define SCAN_MOST  256u		/* blocks read at once: 1 MiB */
+#define SCAN_LEAST 16u
+
+/* Whoever changes a block, and the end of the operation. */
+static void scan_end(struct lfs_bd *bd)
+{
+	heap_free(HEAP_FS, bd->scan.buf);
+	bd->scan.buf = NULL;
+	bd->scan.n = bd->scan.run = 0;
+}
+
+static bool scan_buffer(struct lfs_bd *bd)
+{
+	size_t most = fs_memory_share(16) / LFS_BLOCK;
+
+	if (bd->scan.buf)
+		return true;
+	bd->scan.room = most < SCAN_MOST ? (uint32_t)most : SCAN_MOST;
+	if (bd->scan.room < SCAN_LEAST)
+		return false;
+	bd->scan.buf = heap_alloc(HEAP_FS, bd->scan.room * LFS_BLOCK);
+	return bd->scan.buf;
+}
+
+/* The blocks on that side of `block` to which the scan moves. What the cache
+ * has changed goes to the device first: it may leave the cache meanwhile. */
+static bool scan_fill(struct lfs_bd *bd, uint32_t block, bool down)
+{
+	uint32_t n = bd->scan.room, first = block;
+
+	bcache_write_out(bd->cache);
+	if (bcache_settle(bd->cache) < 0)
+		return false;
+	if (down)
+		first = block >= n ? block - n + 1 : 0;
+	if (n > bd->n_blocks - first)
+		n = bd->n_blocks - first;
+	bd->scan.n = 0;
+	if (blkdev_read(bd->dev, (uint64_t)first * LFS_BLOCK, bd->scan.buf,
+			(size_t)n * LFS_BLOCK) < 0)
+		return false;
+	bd->scan.first = first;
+	bd->scan.n = n;
+	return true;
+}
+
+static bool scan_has(const struct lfs_bd *bd, uint32_t block)
+{
+	return block - bd->scan.first < bd->scan.n;
+}
+
+/* For blocks that are not in the cache. Whether `buf` was filled. */
+static bool scan_read(struct lfs_bd *bd, uint32_t block, uint32_t off, void *buf,
+		      uint32_t len)
+{
+	uint32_t last = bd->scan.last;
+	bool down = block < last;
+
+	if (!scan_has(bd, block)) {
+		if (off) {
+			bd->scan.run = 0;
+			return false;
+		}
+		bd->scan.last = block;
+		if ((down ? last - block : block - last) > SCAN_NEAR)
+			bd->scan.run = 0;
+		if (bd->scan.run++ < SCAN_RUN || !scan_buffer(bd) ||
+		    !scan_fill(bd, block, down))
+			return false;
+	}
+	bd->scan.last = block;
+	memcpy(buf, bd->scan.buf + (block - bd->scan.first) * LFS_BLOCK + off,
+	       len);
+	return true;
+}
+
+/* ---- start and end ---- */
+
 int lfs_bd_init(struct lfs_bd *bd, struct blkdev *dev, size_t cache_bytes)
 {
 	uint64_t n = dev->n_sectors / (LFS_BLOCK / BLK_SECTOR);
@@ -39,6 +121,7 @@ int lfs_bd_init(struct lfs_bd *bd, struct blkdev *dev, size_t cache_bytes)
 
 void lfs_bd_fini(struct lfs_bd *bd)
 {
+	scan_end(bd);
 	bcache_destroy(bd->cache);
 	heap_free(HEAP_FS, bd->data);
 }
@@ -46,6 +129,7 @@ void lfs_bd_fini(struct lfs_bd *bd)
 void lfs_bd_new_op(struct lfs_bd *bd)
 {
 	bd->reads_left = READS_BASE + (uint64_t)READS_PER_BLOCK * bd->n_blocks;
+	scan_end(bd);
 }
 
 static int read_failed(struct lfs_bd *bd, uint32_t block, int r)
@@ -74,6 +158,8 @@ int lfs_bd_read(struct lfs_bd *bd, uint32_t block, uint32_t off, void *buf,
 		memcpy(buf, bd->data + off, len);
 		return 0;
 	}
+	if (!bcache_has(bd->cache, block) && scan_read(bd, block, off, buf, len))
+		return 0;
 	r = bcache_read(bd->cache, block, off, buf, len);
 	return r < 0 ? read_failed(bd, block, r) : 0;
 }
@@ -202,6 +288,7 @@ static int cb_prog(const struct lfs2_config *c, lfs2_block_t block,
 		r = hold(bd, block);
 	if (r < 0)
 		return r;
+	scan_end(bd);
 	memcpy(bd->data + off, buf, size);
 	if (bd->dirty_to == 0 || off < bd->dirty_from)
 		bd->dirty_from = off;
@@ -221,6 +308,7 @@ static int cb_erase(const struct lfs2_config *c, lfs2_block_t block)
 		r = release_held(bd);
 	if (r < 0)
 		return r;
+	scan_end(bd);
 	bcache_drop(bd->cache, block);
 	bd->held = block;
 	memset(bd->data, 0xff, LFS_BLOCK);

@@ -45,6 +45,14 @@ struct lfs_bd {
 	bool broken;			/* writes are refused */
 	uint64_t reads_left;		/* per operation: a corrupt volume may not
 					 * keep us for ever */
+	/* Operations that look at the beginnings of very many blocks (the
+	 * allocator: of every second block of each file) read many at once. */
+	struct {
+		uint8_t *buf;		/* NULL: none */
+		uint32_t room;		/* blocks that it holds */
+		uint32_t first, n;	/* these are in it */
+		uint32_t last, run;	/* the last such block; how many near */
+	} scan;
 };
 
 /* 0 or -ENOMEM. cache_bytes as in bcache_create(). */
