@@ -43,61 +43,77 @@ static bool read_one(struct cv *v, uint32_t block, uint32_t last,
 	return cv_read(v, block, v->buf, len < unit ? unit : len, path);
 }
 
+/* What the blocks seen so far say of one that comes later. */
+struct hint {
+	uint32_t block, from;
+};
+
+static void set_hints(struct cv *v, struct hint *hint, uint32_t at,
+		      uint32_t block, const char *path)
+{
+	for (unsigned k = 1; k < pointers_of(at); k++) {
+		struct hint *h = &hint[at - (1u << k)];
+		uint32_t p;
+
+		memcpy(&p, v->buf + 4 * k, 4);
+		if (!h->from) {
+			h->block = p;
+			h->from = block;
+		} else if (h->block != p) {
+			check_problem(v->c, "%s: blocks %u and %u are at odds "
+				      "about number %u of the file: one of them "
+				      "is damaged", path, h->from, block,
+				      at - (1u << k));
+		}
+	}
+}
+
+/* Block number `at` is `block`. True: go on with the one before it. */
+static bool check_one(struct cv *v, struct hint *hint, uint32_t at,
+		      uint32_t block, uint32_t len, const char *path)
+{
+	if (hint[at].from && hint[at].block != block)
+		check_problem(v->c, "%s: block %u is damaged, or one that leads "
+			      "to number %u of the file, here block %u: a "
+			      "shortcut says %u", path, hint[at].from, at, block,
+			      hint[at].block);
+	if ((at > 0 || v->c->data) && !read_one(v, block, len, path))
+		return false;
+	set_hints(v, hint, at, block, path);
+	return at > 0;
+}
+
 void cv_check_file(struct cv *v, uint32_t node, uint32_t head, uint32_t size)
 {
-	uint32_t last, n = count_blocks(size, &last), at = n - 1, block = head;
-	uint32_t *list;
+	uint32_t last, n = count_blocks(size, &last), block = head;
+	const char *path = cv_path(v, node);
+	struct hint *hint;
 
 	if (n > v->n_blocks) {
 		check_problem(v->c, "%s: has %u bytes, more than the volume",
-			      cv_path(v, node), size);
+			      path, size);
 		return;
 	}
-	list = malloc((size_t)n * sizeof(*list));
-	if (!list) {
+	hint = calloc(n, sizeof(*hint));
+	if (!hint) {
 		v->error = -ENOMEM;
 		return;
 	}
-	for (;; at--) {
-		uint32_t used = 4 * pointers_of(at) +
-				(at == n - 1 ? last : CV_BLOCK);
+	for (uint32_t at = n; at-- > 0;) {
+		uint32_t used = at < n - 1 ? CV_BLOCK :
+				4 * pointers_of(at) + last, next;
 
-		if (!cv_claim(v, block, node, cv_path(v, node)))
+		if (!cv_claim(v, block, node, path) ||
+		    !check_one(v, hint, at, block, used, path))
 			break;
-		list[at] = block;
-		if ((at > 0 || v->c->data) &&
-		    !read_one(v, block, used < CV_BLOCK ? used : CV_BLOCK,
-			      cv_path(v, node)))
-			break;
-		if (at == 0)
-			break;
-		memcpy(&block, v->buf, 4);
-		if (block >= v->n_blocks) {
+		memcpy(&next, v->buf, 4);
+		if (next >= v->n_blocks) {
 			check_problem(v->c, "%s: block %u (number %u of the "
 				      "file) is damaged: it names block %u",
-				      cv_path(v, node), list[at], at, block);
+				      path, block, at, next);
 			break;
 		}
+		block = next;
 	}
-	/* The shortcuts, of what was read. */
-	for (uint32_t i = n - 1; i > at; i--) {
-		uint32_t p;
-
-		if (pointers_of(i) < 2)
-			continue;
-		if (!cv_read(v, list[i], v->buf, v->bd->block_size,
-			     cv_path(v, node)))
-			break;
-		for (unsigned k = 1; k < pointers_of(i); k++) {
-			memcpy(&p, v->buf + 4 * k, 4);
-			if (i - (1u << k) >= at && p != list[i - (1u << k)]) {
-				check_problem(v->c, "%s: block %u (number %u of "
-					      "the file) is damaged: a shortcut "
-					      "of it leads to block %u",
-					      cv_path(v, node), list[i], i, p);
-				break;
-			}
-		}
-	}
-	free(list);
+	free(hint);
 }

@@ -59,6 +59,8 @@ struct cv_node {			/* a file or directory, for its path */
 
 #define CV_META 0x80000000u		/* owner: | index of an mdir; else node */
 
+#define CV_PATHS 4
+
 struct cv {
 	struct check *c;
 	struct blkdev *bd;
@@ -78,7 +80,8 @@ struct cv {
 					 * its end */
 	struct meta *m, *other;		/* of the pair at hand */
 	uint8_t buf[CV_BLOCK];
-	char path[2048];
+	char path[CV_PATHS][1600];	/* cv_path()'s, in turn */
+	unsigned n_paths;
 	int error;			/* -ENOMEM */
 };
 
@@ -103,7 +106,7 @@ bool cv_grow(struct cv *v, void **array, uint32_t n, uint32_t *cap, size_t size)
 /* ---- check_tree.c ---- */
 /* All directories from the root on, their entries and files. */
 void cv_walk_tree(struct cv *v);
-/* "/a/b", in v->path. */
+/* "/a/b"; stays for CV_PATHS - 1 further calls. */
 const char *cv_path(struct cv *v, uint32_t node);
 /* A name from the disk, fit for a terminal. */
 void cv_clean(char *s);

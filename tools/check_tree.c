@@ -27,7 +27,8 @@ void cv_clean(char *s)
 
 const char *cv_path(struct cv *v, uint32_t node)
 {
-	char *end = v->path + sizeof(v->path) - 1, *p = end;
+	char *buf = v->path[v->n_paths++ % CV_PATHS];
+	char *end = buf + sizeof(v->path[0]) - 1, *p = end;
 
 	*p = '\0';
 	/* Parents come first, so this ends. */
@@ -35,7 +36,7 @@ const char *cv_path(struct cv *v, uint32_t node)
 		const char *name = v->names + v->node[n].name;
 		size_t len = strlen(name);
 
-		if ((size_t)(p - v->path) < len + 5) {
+		if ((size_t)(p - buf) < len + 5) {
 			p -= 3;
 			memcpy(p, "...", 3);
 			break;
@@ -74,12 +75,13 @@ static uint32_t add_node(struct cv *v, uint32_t parent, const char *name,
 	return v->n_nodes++;
 }
 
+/* littlefs' order: by bytes, a name before its own beginning. */
 static int compare_names(const char *a, uint32_t a_len, const char *b,
 			 uint32_t b_len)
 {
 	int r = memcmp(a, b, a_len < b_len ? a_len : b_len);
 
-	return r ? r : a_len < b_len ? -1 : a_len > b_len;
+	return r ? r : a_len > b_len ? -1 : a_len < b_len;
 }
 
 static void check_name(struct cv *v, struct dir_at *d, uint32_t node,
@@ -228,9 +230,6 @@ static void walk_dir(struct cv *v, uint32_t node, uint32_t at)
 		uint32_t tail[2];
 
 		v->mdir[at].visited = true;
-		/* Read before: said then what was wrong with it. */
-		if (!v->mdir[at].pair[0] && !v->mdir[at].pair[1])
-			return;
 		if (cv_fetch(v, v->mdir[at].pair, cv_path(v, node)) == CV_NO)
 			return;
 		check_entries(v, &d, at);

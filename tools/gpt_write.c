@@ -150,6 +150,30 @@ int gpt_write_mbr(struct blkdev *dev, const struct gpt_plan *p)
 	return r < 0 ? r : blkdev_flush(dev);
 }
 
+int gpt_write_both(struct blkdev *dev, const struct gpt_plan *p,
+		   const struct gpt_table *t)
+{
+	/* The one good copy must not be written over; a new place is free. */
+	bool primary_first = t->primary_bad && t->alternate == p->n_lbas - 1;
+	uint8_t zeros[4096] = { 0 };
+	int r = 0;
+
+	if (primary_first)
+		r = gpt_write_primary(dev, p);
+	if (r == 0)
+		r = gpt_write_backup(dev, p);
+	if (r == 0 && !primary_first)
+		r = gpt_write_primary(dev, p);
+	if (r == 0)
+		r = gpt_write_mbr(dev, p);
+	/* Where the backup was is free now. */
+	if (r == 0 && t->alternate > gpt_plan_first(p) &&
+	    t->alternate <= gpt_plan_last(p))
+		r = blkdev_write(dev, t->alternate * p->lba_size, zeros,
+				 p->lba_size);
+	return r;
+}
+
 /* The code point at *s, which it moves on; UINT32_MAX: not UTF-8. */
 static uint32_t utf8_next(const char **s)
 {

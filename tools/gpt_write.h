@@ -38,6 +38,10 @@ uint64_t gpt_plan_last(const struct gpt_plan *p);
 /* Each ends with a flush. 0 or -errno. */
 int gpt_write_backup(struct blkdev *dev, const struct gpt_plan *p) MUST_CHECK;
 int gpt_write_primary(struct blkdev *dev, const struct gpt_plan *p) MUST_CHECK;
+/* Both and the MBR, in the order that leaves one good copy at every moment;
+ * t: the present ones. */
+int gpt_write_both(struct blkdev *dev, const struct gpt_plan *p,
+		   const struct gpt_table *t) MUST_CHECK;
 /* The protective MBR, leaving boot code that may be there. */
 int gpt_write_mbr(struct blkdev *dev, const struct gpt_plan *p) MUST_CHECK;
 

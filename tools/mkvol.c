@@ -69,6 +69,23 @@ static const struct verb verbs[] = {
 "  -r, --recursive  directories with all that is in them\n" },
 	{ "mkdir", verb_mkdir, "[-p] IMAGE[:PART] PATH...", "makes directories",
 "  -p, --parents  those above it too; no error if it is there\n" },
+	{ "check", verb_check, "[--data] [--repair] IMAGE[:PART]",
+	  "finds out whether a disk is sound",
+"The partition tables, and every volume: metadata and its checksums, directories,\n"
+"names, attributes, each file's blocks. Says what is wrong and where, and goes on.\n"
+"  -d, --data    reads all data too (littlefs has no checksums of data: this\n"
+"                finds what the disk cannot read, not what is wrong in it)\n"
+"  -r, --repair  writes a bad partition table anew from the good one; has\n"
+"                littlefs finish what a power cut left half done\n"
+"Exit status: 0 clean (notes are no problems; after --repair: clean now), 1\n"
+"problems, 2 wrong usage, 3 it could not be done (no such file, in use, ...).\n" },
+	{ "resize", verb_resize, "IMAGE[:PART] SIZE",
+	  "makes a partition and its volume larger",
+"SIZE is 64M, 2G, or `max`: up to the next partition or the end of the image. The\n"
+"last partition's image file grows as needed. IMAGE alone: a volume without a\n"
+"table, or the disk (its table moves to the new end). Nothing shrinks: littlefs\n"
+"cannot; extract and make a new one. Stopped anywhere, the disk is whole, and the\n"
+"same command carries on.\n" },
 	{ "mv", verb_mv, "IMAGE[:PART] PATH PATH", "renames or moves", "" },
 };
 

@@ -14,6 +14,8 @@
 #include "tools/file_blkdev.h"
 #include "tools/mkvol.h"
 
+bool target_quiet;
+
 const char *part_name(const struct gpt_part *p, char buf[12])
 {
 	if (p->label[0])
@@ -84,7 +86,7 @@ static void find_table(struct target *t)
 		t->table_why[0] = '\0';
 		if (r != -ENOENT)
 			die("%s: %s", t->path, strerror(-r));
-	} else if (r == 0 && (t->table->primary_bad || t->table->backup_bad)) {
+	} else if (r == 0 && !target_quiet && (t->table->primary_bad || t->table->backup_bad)) {
 		warn("%s: the %s partition table is bad (%s): mkvol check "
 		     "--repair %s", t->path, t->table->primary_bad ? "first" :
 		     "backup", t->table->problem, t->path);

@@ -21,6 +21,8 @@ struct target {
 	struct blkdev bd;		/* the partition, or the image */
 };
 
+/* Says nothing of one bad table of two. */
+extern bool target_quiet;
 /* Splits only: does a file with this name (or before its colon) exist? */
 bool target_split(const char *arg, const char *part, char **path,
 		  const char **part_out);
