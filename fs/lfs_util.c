@@ -39,8 +39,8 @@ uint32_t lfs2_crc(uint32_t crc, const void *buffer, size_t size)
 	if (!crc_table[0][1])
 		crc_init();
 	for (; size >= 8; size -= 8, p += 8) {
-		memcpy(&a, p, 4);
-		memcpy(&b, p + 4, 4);
+		__builtin_memcpy(&a, p, 4);	/* no call */
+		__builtin_memcpy(&b, p + 4, 4);
 		a ^= crc;
 		crc = crc_table[7][a & 0xff] ^ crc_table[6][a >> 8 & 0xff] ^
 		      crc_table[5][a >> 16 & 0xff] ^ crc_table[4][a >> 24] ^

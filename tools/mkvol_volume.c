@@ -47,6 +47,7 @@ int copy_file_in(const struct tree_entry *e, const char *path)
 	static char buf[1 << 16];
 	struct file_iov iov = { buf, 0 };
 	struct file *f;
+	uint64_t wall = host_wall;
 	ssize_t n;
 	int fd = open(e->host, O_RDONLY | O_CLOEXEC), r;
 
@@ -57,6 +58,8 @@ int copy_file_in(const struct tree_entry *e, const char *path)
 		close(fd);
 		return r;
 	}
+	/* It is written at its own time: one commit less. */
+	host_wall = e->mtime_ns;
 	while (r >= 0 && (n = read(fd, buf, sizeof(buf))) != 0) {
 		if (n < 0)
 			die("%s: %s", e->host, strerror(errno));
@@ -72,7 +75,8 @@ int copy_file_in(const struct tree_entry *e, const char *path)
 		r = f->ops->sync(f);
 	file_put(f);
 	close(fd);
-	if (r >= 0)
+	host_wall = wall;
+	if (r >= 0 && (!e->mtime_ns || !e->size))
 		r = vfs_utime(path, e->mtime_ns);
 	return r;
 }
