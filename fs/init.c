@@ -123,9 +123,8 @@ static int mount_device(const char *path, struct blkdev *dev, bool archive,
 	int r = blkdev_claim(dev, path);
 
 	if (r < 0) {
-		log_err(LOG_FS, "%s: %s is %s%s already; %s is not mounted",
-			dev->name, user->name,
-			user->owner ? "mounted on " : "open for writing",
+		log_err(LOG_FS, "%s is %s%s already; %s is not mounted",
+			user->name, user->owner ? "mounted on " : "open for writing",
 			user->owner ? user->owner : "", path);
 		return r;
 	}

@@ -4,9 +4,10 @@
  * line, or the defaults, make mounts. Thread context; calls may switch.
  * Results are >= 0 or -errno.
  *
- * mount=SOURCE:PATH:TYPE[:ro]   SOURCE is diskN, a serial number, or moduleN
- * Without any mount=: the first archive module or the first disk with a
- * volume goes to /site (module first).
+ * mount=SOURCE:PATH:TYPE[:ro]   SOURCE is a disk or partition by any of its
+ * names (kernel/blkdev.h), or moduleN
+ * Without any mount=: the first archive module, the partition labelled "site",
+ * or the first disk or partition with a volume or archive goes to /site.
  */
 #pragma once
 
