@@ -94,18 +94,16 @@ def make_filled(kind, path, gib, percent):
 
 
 def make_raw(kind, path, mib, full):
-    """A disk for raw writes; the name the guest has for it, or None: mkvol cannot make one yet.
-    Linux gets a whole disk, Glint a partition labelled `raw`."""
-    with open(path, "wb") as image:
-        if full:
-            image.write(bytes(mib << 20))
-        else:
-            image.truncate(mib << 20)
-    if kind == "linux":
-        return "/dev/vdb"
-    done = subprocess.run([MKVOL, "disk", "-o", path, "--raw", f"raw={mib - 8}M"],
-                          capture_output=True)
-    return "/dev/vol/raw" if done.returncode == 0 else None
+    """A disk with a GPT and one partition for raw writes; the name the guest has for it."""
+    if os.path.exists(path):
+        os.unlink(path)
+    lib.run(MKVOL, "disk", "-o", path, "--size", f"{mib}M", f"raw:raw:{mib - 8}M")
+    if full:
+        with open(path, "r+b") as image:
+            image.seek(2 << 20)         # behind the table, inside the partition
+            image.write(bytes((mib - 12) << 20))
+            os.fsync(image.fileno())
+    return "/dev/vdb1" if kind == "linux" else "/dev/vol/raw"
 
 
 def has_direct(folder):
