@@ -375,7 +375,7 @@ void lfs_bd_config(struct lfs_bd *bd, lfs2_t *lfs, struct lfs2_config *cfg)
 	cfg->erase = cb_erase;
 	cfg->sync = cb_sync;
 	cfg->read_size = unit;
-	cfg->prog_size = unit;
+	cfg->prog_size = LFS_PROG;
 	cfg->cache_size = unit;
 	cfg->block_size = LFS_BLOCK;
 	cfg->block_count = bd->n_blocks;

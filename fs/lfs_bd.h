@@ -31,6 +31,10 @@
 #include "lfs2.h"
 
 #define LFS_BLOCK 4096u
+/* What a commit is padded to. Far below what a device writes at once, as the
+ * held block is in memory: a sector may get several commits, and while a later
+ * one is torn the bytes of those before are the same in the old and the new. */
+#define LFS_PROG 16u
 #define LFS_NO_BLOCK UINT32_MAX
 
 struct lfs_bd {
