@@ -41,12 +41,21 @@
 
 enum lfs_kind { LFS_ABSENT, LFS_FILE, LFS_DIR };
 
+/* The way to a position in a file: blocks with their places in it, from the
+ * last one down. Good while `erases` is the volume's. */
+#define LFS_PATH 24u
+struct lfs_path {
+	uint32_t erases, n;
+	uint32_t index[LFS_PATH], block[LFS_PATH];
+};
+
 struct lfs_handle {
 	struct list lru;		/* v->handles while the node is idle */
 	struct lfs_node *node;
 	lfs2_file_t file;
 	struct lfs2_file_config cfg;
 	struct lfs2_attr attrs[2];	/* mtime, mode: into the node */
+	struct lfs_path path;
 	uint8_t buf[];			/* cache_size */
 };
 
@@ -83,6 +92,7 @@ struct lfs_volume {
 	struct list all;
 	bool mounting, consistent, said_full;
 	nsec_t unsynced;		/* since when something may be; 0: nothing */
+	uint32_t erases;		/* of blocks, so far */
 	uint32_t gc_at;			/* allocator's place after the last gc */
 	const struct lfs2_attr *new_attrs;	/* of what is being created, or NULL */
 	unsigned n_new_attrs;
@@ -163,4 +173,7 @@ nsec_t lfs_flush_due(nsec_t now, nsec_t after);
 
 /* fs/lfs_dir.c */
 int lfs_dir_open(struct lfs_volume *v, struct lfs_node *n, struct file **out);
+/* FILE_KEEP_* leaves one as it is. */
+int lfs_node_set(struct lfs_volume *v, struct lfs_node *n, uint32_t mode,
+		 uint64_t mtime);
 extern const struct vfs_ops lfs_ops;

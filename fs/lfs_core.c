@@ -5,8 +5,8 @@
  * pair from end to end, checks its sums and compares its names, for each pair
  * of a directory and each look at a path: 2 ms for 10,000 names. Calls of it
  * are answered from fs/lfs_memo.h where that knows the pair, with exactly what
- * littlefs itself would have said (LFS_MEMO_CHECK compares each answer). And
- * a new file or directory gets its attributes in the commit that names it.
+ * littlefs itself would have said (LFS_MEMO_CHECK compares each answer). The
+ * other places are in fs/lfs_fast.inc.
  *
  * The macros below see a function's name with its arguments, in its definition
  * and in its calls. A definition's begin with the type lfs2_t, a call's with
@@ -27,6 +27,13 @@ static int commit(lfs2_t *lfs2, lfs2_mdir_t *dir, const void *attrs, int n);
 static int extend(lfs2_t *lfs2, lfs2_cache_t *pcache, lfs2_cache_t *rcache,
 		  lfs2_block_t head, lfs2_size_t size, lfs2_block_t *block,
 		  lfs2_off_t *off);
+static int read_direct(lfs2_t *lfs2, const lfs2_cache_t *pcache,
+		       lfs2_cache_t *rcache, lfs2_size_t hint,
+		       lfs2_block_t block, lfs2_off_t off, void *buf,
+		       lfs2_size_t size);
+static int find(lfs2_t *lfs2, const lfs2_cache_t *pcache, lfs2_cache_t *rcache,
+		lfs2_block_t head, lfs2_size_t size, lfs2_size_t pos,
+		lfs2_block_t *block, lfs2_off_t *off);
 
 #define lfs2_dir_fetchmatch(a, ...) FETCHMATCH_##a, __VA_ARGS__)
 #define FETCHMATCH_lfs2_t	lfs2_dir_fetchmatch(lfs2_t
@@ -43,6 +50,12 @@ static int extend(lfs2_t *lfs2, lfs2_cache_t *pcache, lfs2_cache_t *rcache,
 #define lfs2_ctz_extend(a, ...)	EXTEND_##a, __VA_ARGS__)
 #define EXTEND_lfs2_t		lfs2_ctz_extend(lfs2_t
 #define EXTEND_lfs2		extend(lfs2
+#define lfs2_bd_read(a, ...)	READ_##a, __VA_ARGS__)
+#define READ_lfs2_t		lfs2_bd_read(lfs2_t
+#define READ_lfs2		read_direct(lfs2
+#define lfs2_ctz_find(a, ...)	FIND_##a, __VA_ARGS__)
+#define FIND_lfs2_t		lfs2_ctz_find(lfs2_t
+#define FIND_lfs2		find(lfs2
 
 #include "lfs2.c"
 
@@ -51,6 +64,8 @@ static int extend(lfs2_t *lfs2, lfs2_cache_t *pcache, lfs2_cache_t *rcache,
 #undef lfs2_bd_erase
 #undef lfs2_dir_commit
 #undef lfs2_ctz_extend
+#undef lfs2_bd_read
+#undef lfs2_ctz_find
 
 /* Reads that an answer from memory counts for: a corrupt volume's directories
  * may form a ring, and lfs_bd.c's bound shall end that. */
@@ -86,59 +101,11 @@ static int memo_flush(lfs2_t *lfs2, lfs2_cache_t *pcache, lfs2_cache_t *rcache,
 static int memo_erase(lfs2_t *lfs2, lfs2_block_t block)
 {
 	changed(lfs2, block);
+	volume_of(lfs2)->erases++;
 	return lfs2_bd_erase(lfs2, block);
 }
 
-/* ---- attributes of what is new ---- */
-
-#define NEW_TAGS 6			/* more than littlefs names a file with */
-
-static int commit(lfs2_t *lfs2, lfs2_mdir_t *dir, const void *attrs, int n)
-{
-	struct lfs_volume *v = volume_of(lfs2);
-	const struct lfs2_mattr *a = attrs;
-	struct lfs2_mattr all[NEW_TAGS + 1];
-
-	if (!v->new_attrs || n > NEW_TAGS || n < 1 ||
-	    lfs2_tag_type3(a[0].tag) != LFS2_TYPE_CREATE)
-		return lfs2_dir_commit(lfs2, dir, attrs, n);
-	memcpy(all, a, (size_t)n * sizeof(all[0]));
-	all[n].tag = LFS2_MKTAG(LFS2_FROM_USERATTRS, lfs2_tag_id(a[0].tag),
-				v->n_new_attrs);
-	all[n].buffer = v->new_attrs;
-	return lfs2_dir_commit(lfs2, dir, all, n + 1);
-}
-
-/* ---- a file's next block ---- */
-
-/* A file that grows copies its last, unfinished block into a new one; littlefs
- * does it byte by byte. The rest is left to it. */
-static int extend(lfs2_t *lfs2, lfs2_cache_t *pcache, lfs2_cache_t *rcache,
-		  lfs2_block_t head, lfs2_size_t size, lfs2_block_t *block,
-		  lfs2_off_t *off)
-{
-	lfs2_off_t last = size ? size - 1 : 0;
-	uint8_t buf[512];
-	int r;
-
-	(void)lfs2_ctz_index(lfs2, &last);
-	if (size == 0 || last + 1 == LFS_BLOCK)
-		return lfs2_ctz_extend(lfs2, pcache, rcache, head, size, block,
-				       off);
-	r = lfs2_alloc(lfs2, block);
-	if (r == 0)
-		r = memo_erase(lfs2, *block);
-	for (*off = 0; r == 0 && *off <= last;) {
-		uint32_t n = lfs2_min(last + 1 - *off, sizeof(buf));
-
-		r = lfs2_bd_read(lfs2, NULL, rcache, n, head, *off, buf, n);
-		if (r == 0)
-			r = lfs2_bd_prog(lfs2, pcache, rcache, true, *block,
-					 *off, buf, n);
-		*off += n;
-	}
-	return r;
-}
+#include "fs/lfs_fast.inc"
 
 /* ---- the names in a block ---- */
 

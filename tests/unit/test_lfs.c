@@ -8,7 +8,7 @@
  * SOURCES: fs/tar.c fs/archive.c fs/archive_index.c tools/host_kernel.c
  * SOURCES: tests/host/ram_blkdev.c tests/host/fs_help.c
  * SOURCES: fs/lfs_core.c fs/lfs_memo.c fs/lfs_time.c
- * FLAGS: -isystem third_party/littlefs -DLFS2_CONFIG=fs/lfs_config.h
+ * FLAGS: -isystem third_party/littlefs -DLFS2_CONFIG=fs/lfs_config.h -DLFS_MEMO_CHECK
  */
 #include <errno.h>
 #include <stdlib.h>
