@@ -288,8 +288,6 @@ static int verify_backup(struct reader *r)
 		return err;
 	if (memcmp(first.disk_guid, r->h.disk_guid, sizeof(first.disk_guid)) ||
 	    first.entries_crc32 != r->h.entries_crc32 ||
-	    first.n_entries != r->h.n_entries ||
-	    first.entry_size != r->h.entry_size ||
 	    first.first_usable_lba != r->h.first_usable_lba ||
 	    first.last_usable_lba != r->h.last_usable_lba)
 		return bad(r, "it differs from the primary");
@@ -310,7 +308,7 @@ static int use_backup(struct reader *r, struct gpt_table *t)
 		return err;
 	err2 = read_copy(r, other, t);
 	t->alternate = other;
-	return err2 == -ENOENT ? err : err2;
+	return !err2 || err == -ENOENT ? err2 : err;
 }
 
 /* The disk may come from a machine that saw sectors of another size. */

@@ -17,7 +17,6 @@
 
 #define VFS_S_IFBLK 0060000u
 #define BOUNCE	    65536u		/* bytes; whole blocks of any device */
-#define CALL_MAX    (1ull << 30)	/* bytes: so much at most in one call */
 #define INO_BASE    1000u
 
 struct raw_file {
@@ -113,7 +112,6 @@ static long transfer(struct blkdev *bd, bool write, uint64_t off,
 	if (off >= size)
 		return write ? -ENOSPC : 0;
 	len = len < size - off ? len : size - off;
-	len = len < CALL_MAX ? len : CALL_MAX;
 	if (is_straight(bd, iov, n))
 		r = blkdev_transfer(bd, write ? BLK_WRITE : BLK_READ, off, iov,
 				    len);

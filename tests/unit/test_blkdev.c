@@ -223,6 +223,14 @@ static void test_errors(void)
 		   disk.fail_after == 0, "request %d fails: -EIO", n);
 	}
 	ok(bd.errors == errors + 4 + 3 + 2 + 1, "counted, with those in flight");
+	{
+		static uint8_t big[20 * 4608];
+		unsigned before = disk.requests;
+
+		disk.fail_after = 0;
+		ok(blkdev_read(&bd, 0, big, sizeof(big)) == -EIO &&
+		   disk.requests == before + 4, "after an error none is begun");
+	}
 	disk.fail_after = 0;
 	ok(blkdev_flush(&bd) == -EIO, "flush fails");
 	disk.fail_after = -1;
@@ -258,6 +266,18 @@ static void test_names(void)
 	ok(refused(&bd, 0, 0) && refused(&bd, SECTORS, 1) &&
 	   refused(&bd, SECTORS + 1, 1) && refused(&bd, 1, SECTORS) &&
 	   refused(&bd, 8, UINT64_MAX) && refused(&part1, 0, 8), "but not all");
+	{
+		static struct blkdev bd_ro = { .n_sectors = 64, .block_size = 512,
+			.max_segs = 4, .max_bytes = 4096, .read_only = true, .ops = &ops };
+		static struct blkdev part = { .parent = &bd_ro, .n_sectors = 8, .number = 1 };
+		static uint8_t buf[512];
+
+		ok(!blkdev_register(&bd_ro) && !blkdev_register_part(&part) &&
+		   blkdev_write(&part, 0, buf, 512) == -EROFS && part.read_only,
+		   "a read-only disk has read-only partitions");
+		list_del(&part.all);
+		list_del(&bd_ro.all);
+	}
 	bd.block_size = 4096;
 	ok(refused(&bd, 4, 8) && refused(&bd, 8, 4), "in whole blocks");
 	bd.block_size = 512;

@@ -271,8 +271,14 @@ static void test_both_bad(void)
 	disk.bad_to = 1024;
 	disk.bad_from = 512;
 	ok(fails_with(-EIO, "cannot be read"), "unreadable, and nothing at the end");
-	sync_disk_init(&disk, data, 1024, 512, "");
-	ok(fails_with(-ENOENT, ""), "a tiny disk");
+	for (unsigned n = 0; n < 4; n++) {
+		sync_disk_init(&disk, data, n * 512, 512, "");
+		ok(fails_with(-ENOENT, "") && !disk.requests, "%u sectors", n);
+	}
+	make(512);
+	gm_header(&m, 1)->alternate_lba = UINT64_MAX;
+	memset(data + m.backup * 512, 0, 512);
+	ok(fails_with(-EILSEQ, "wrong checksum of the header; backup: no signature"), "a place that is none");
 	make(512);
 	sync_disk_init(&disk, data, LEN, 4096, "");
 	ok(fails_with(-ENOENT, "made for sectors of 512 bytes, the disk has 4096"), "other sectors");
@@ -375,6 +381,19 @@ static void test_hostile_headers(void)
 	}
 	seal_as(1, 2);
 	ok(uses_backup("entries inside the usable range"), "usable, but for the backup");
+	make(512);
+	gm_init(&m, data, LEN, 512);
+	m.h.first_usable_lba = 70;
+	m.h.last_usable_lba = 2047;
+	m.backup_entries = 34;
+	gm_seal(&m);
+	{
+		struct gpt_table *t2;
+
+		ok(!read_it(&t2) && t2->backup_bad && strstr(t2->problem, "header inside"),
+		   "a header among partitions");
+		heap_free(HEAP_FS, t2);
+	}
 	entry_lba_as(100);
 	ok(fails_with(-EILSEQ, "inside the usable range"), "entries among partitions");
 }
