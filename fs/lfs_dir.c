@@ -75,9 +75,23 @@ static void dir_release(struct file *f)
 	heap_free(HEAP_FS, d);
 }
 
+static int dir_set(struct file *f, uint32_t mode, uint64_t mtime)
+{
+	struct lfs_open_dir *d = of(f);
+	struct lfs_volume *v = lfs_of(d->dir.mount);
+	int r;
+
+	mutex_lock(&v->m.lock);
+	lfs_bd_new_op(&v->bd);
+	r = lfs_node_set(v, d->node, mode, mtime);
+	mutex_unlock(&v->m.lock);
+	return r;
+}
+
 static const struct file_ops dir_ops = {
 	.stat = dir_fstat,
 	.sync = dir_sync,
+	.set = dir_set,
 	.release = dir_release,
 };
 
@@ -357,7 +371,30 @@ static int lfs_rename(struct vfs_mount *m, const char *from, const char *to)
 	return r;
 }
 
-static int lfs_chmod(struct vfs_mount *m, const char *path, uint32_t mode)
+int lfs_node_set(struct lfs_volume *v, struct lfs_node *n, uint32_t mode,
+		 uint64_t mtime)
+{
+	int r = lfs_may_write(v);
+
+	if (r == 0 && mode != FILE_KEEP_MODE && !n->unlinked)
+		r = lfs_result(v, lfs2_setattr(&v->lfs, n->path, LFS_ATTR_MODE,
+					       &mode, 4), n->path);
+	if (r == 0 && mode != FILE_KEEP_MODE) {
+		n->mode = mode;
+		n->mode_stored = true;
+	}
+	if (r == 0 && mtime != FILE_KEEP_MTIME && !n->unlinked)
+		r = lfs_result(v, lfs2_setattr(&v->lfs, n->path, LFS_ATTR_MTIME,
+					       &mtime, 8), n->path);
+	if (r == 0 && mtime != FILE_KEEP_MTIME) {
+		n->mtime = mtime;
+		lfs_time_drop(v, n);
+	}
+	return r;
+}
+
+static int set_path(struct vfs_mount *m, const char *path, uint32_t mode,
+		    uint64_t mtime)
 {
 	struct lfs_volume *v = lfs_of(m);
 	struct lfs_node *n;
@@ -365,32 +402,19 @@ static int lfs_chmod(struct vfs_mount *m, const char *path, uint32_t mode)
 
 	if (r < 0)
 		return r;
-	r = lfs2_setattr(&v->lfs, path, LFS_ATTR_MODE, &mode, 4);
-	if (r == 0) {
-		n->mode = mode;
-		n->mode_stored = true;
-	}
-	r = lfs_result(v, r, path);
+	r = lfs_node_set(v, n, mode, mtime);
 	lfs_node_put(v, n);
 	return r;
 }
 
+static int lfs_chmod(struct vfs_mount *m, const char *path, uint32_t mode)
+{
+	return set_path(m, path, mode, FILE_KEEP_MTIME);
+}
+
 static int lfs_utime(struct vfs_mount *m, const char *path, uint64_t mtime)
 {
-	struct lfs_volume *v = lfs_of(m);
-	struct lfs_node *n;
-	int r = node_to_change(v, path, &n);
-
-	if (r < 0)
-		return r;
-	r = lfs2_setattr(&v->lfs, path, LFS_ATTR_MTIME, &mtime, 8);
-	if (r == 0) {
-		n->mtime = mtime;
-		lfs_time_drop(v, n);
-	}
-	r = lfs_result(v, r, path);
-	lfs_node_put(v, n);
-	return r;
+	return set_path(m, path, FILE_KEEP_MODE, mtime);
 }
 
 static int lfs_statfs(struct vfs_mount *m, struct vfs_statfs *out)

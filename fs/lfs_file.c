@@ -335,6 +335,17 @@ static int lfs_sync(struct file *f)
 	return r;
 }
 
+static int lfs_set(struct file *f, uint32_t mode, uint64_t mtime)
+{
+	struct lfs_open_file *o = of(f);
+	int r;
+
+	lock(o->v);
+	r = lfs_node_set(o->v, o->node, mode, mtime);
+	unlock(o->v);
+	return r;
+}
+
 static void lfs_release(struct file *f)
 {
 	struct lfs_open_file *o = of(f);
@@ -360,6 +371,7 @@ static const struct file_ops lfs_file_ops = {
 	.stat = lfs_fstat,
 	.truncate = lfs_truncate,
 	.sync = lfs_sync,
+	.set = lfs_set,
 	.release = lfs_release,
 };
 

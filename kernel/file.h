@@ -30,6 +30,9 @@ struct file_iov {
 #define FILE_HUP	0x010u
 #define FILE_RDHUP	0x2000u
 
+#define FILE_KEEP_MODE	UINT32_MAX
+#define FILE_KEEP_MTIME UINT64_MAX
+
 /* Any entry may be NULL: the caller then answers with the errno in brackets. */
 struct file_ops {
 	/* Blocks unless f->nonblock (-EAGAIN). 0 from readv: end of file. */
@@ -41,6 +44,8 @@ struct file_ops {
 	int (*stat)(struct file *f, struct file_stat *st);
 	int (*truncate)(struct file *f, int64_t len);			/* EINVAL */
 	int (*sync)(struct file *f);					/* EINVAL */
+	/* fchmod, futimens: FILE_KEEP_* leaves one as it is. */
+	int (*set)(struct file *f, uint32_t mode, uint64_t mtime_ns);	/* EINVAL */
 	/* FILE_* bits that hold now; no side effects. NULL: always IN|OUT. */
 	unsigned (*poll)(struct file *f);
 	/* Last reference is gone: free everything. */
@@ -52,6 +57,7 @@ struct file {
 	const struct file_ops *ops;
 	unsigned refs;
 	bool nonblock, append, readable, writable;
+	bool synced;			/* O_SYNC: libc syncs after each write */
 	struct list watches;		/* struct poll_watch, by kernel/poll.c */
 	const void *kind;		/* the maker's tag, to recognise its own */
 };

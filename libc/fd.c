@@ -136,7 +136,7 @@ static int get_flags(const struct file *f)
 		   f->writable ? O_WRONLY : O_RDONLY;
 
 	return mode | (f->nonblock ? O_NONBLOCK : 0) |
-	       (f->append ? O_APPEND : 0);
+	       (f->append ? O_APPEND : 0) | (f->synced ? O_SYNC : 0);
 }
 
 int fcntl(int fd, int cmd, ...)

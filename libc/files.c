@@ -13,13 +13,16 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/time.h>
 #include <unistd.h>
 
+#include "kernel/clock.h"
 #include "kernel/vfs.h"
 
 struct glint_dir {
 	struct file *file;
 	int fd;
+	long pos;			/* entries read */
 	struct vfs_dirent raw;
 	struct dirent out;
 };
@@ -48,6 +51,7 @@ int open(const char *path, int flags, ...)
 		return (int)libc_result(r);
 	if (flags & O_NONBLOCK)
 		f->nonblock = true;
+	f->synced = flags & (O_SYNC | O_DSYNC);
 	return fd_install(f, flags & O_CLOEXEC);
 }
 
@@ -152,6 +156,76 @@ int chmod(const char *path, mode_t mode)
 	return (int)libc_result(vfs_chmod(path, mode & 07777));
 }
 
+static int set_file(int fd, uint32_t mode, uint64_t mtime)
+{
+	struct file *f = fd_get(fd);
+	int r;
+
+	if (!f)
+		return -1;
+	r = f->ops->set ? f->ops->set(f, mode, mtime) : -EINVAL;
+	file_put(f);
+	return (int)libc_result(r);
+}
+
+int fchmod(int fd, mode_t mode)
+{
+	return set_file(fd, mode & 07777, FILE_KEEP_MTIME);
+}
+
+/* Access times are not kept: ts[1] alone counts. */
+static int mtime_of(const struct timespec ts[2], uint64_t *out)
+{
+	if (!ts || ts[1].tv_nsec == UTIME_NOW) {
+		*out = clock_wall();
+		return 0;
+	}
+	*out = FILE_KEEP_MTIME;
+	if (ts[1].tv_nsec == UTIME_OMIT)
+		return 0;
+	if (ts[1].tv_sec < 0 || ts[1].tv_sec > INT64_MAX / (int64_t)NSEC_PER_SEC ||
+	    ts[1].tv_nsec < 0 || ts[1].tv_nsec >= (long)NSEC_PER_SEC)
+		return -EINVAL;
+	*out = (uint64_t)ts[1].tv_sec * NSEC_PER_SEC + (uint64_t)ts[1].tv_nsec;
+	return 0;
+}
+
+int futimens(int fd, const struct timespec ts[2])
+{
+	uint64_t mtime;
+	int r = mtime_of(ts, &mtime);
+
+	return r < 0 ? (int)libc_result(r) :
+	       set_file(fd, FILE_KEEP_MODE, mtime);
+}
+
+int utimensat(int dir, const char *path, const struct timespec ts[2], int flags)
+{
+	struct file_stat st;
+	uint64_t mtime;
+	int r = mtime_of(ts, &mtime);
+
+	(void)flags;			/* there are no symbolic links */
+	if (r == 0 && dir != AT_FDCWD && path[0] != '/')
+		r = -ENOTSUP;
+	if (r == 0)
+		r = mtime == FILE_KEEP_MTIME ? vfs_stat(path, &st) :
+		    vfs_utime(path, mtime);
+	return (int)libc_result(r);
+}
+
+int utimes(const char *path, const struct timeval tv[2])
+{
+	struct timespec ts[2] = { { 0 } };
+
+	if (!tv)
+		return utimensat(AT_FDCWD, path, NULL, 0);
+	ts[1].tv_sec = tv[1].tv_sec;
+	ts[1].tv_nsec = tv[1].tv_usec < 0 || tv[1].tv_usec >= 1000000 ? -1 :
+			(long)tv[1].tv_usec * 1000;
+	return utimensat(AT_FDCWD, path, ts, 0);
+}
+
 int truncate(const char *path, off_t len)
 {
 	int fd = open(path, O_WRONLY), r;
@@ -210,6 +284,7 @@ DIR *fdopendir(int fd)
 	if (!d)
 		return NULL;
 	d->fd = fd;
+	d->pos = 0;
 	d->file = fd_get(fd);
 	if (!d->file) {
 		free(d);
@@ -237,6 +312,7 @@ struct dirent *readdir(DIR *d)
 			errno = -r;
 		return NULL;
 	}
+	d->pos++;
 	d->out.d_ino = (ino_t)d->raw.ino;
 	d->out.d_type = S_ISDIR(d->raw.mode) ? DT_DIR :
 			S_ISREG(d->raw.mode) ? DT_REG : DT_CHR;
@@ -246,7 +322,22 @@ struct dirent *readdir(DIR *d)
 
 void rewinddir(DIR *d)
 {
+	d->pos = 0;
 	(void)vfs_rewinddir(d->file);
+}
+
+long telldir(DIR *d)
+{
+	return d->pos;
+}
+
+/* By reading again: as many entries on as there were. */
+void seekdir(DIR *d, long pos)
+{
+	if (pos < d->pos)
+		rewinddir(d);
+	while (d->pos < pos && readdir(d))
+		;
 }
 
 int closedir(DIR *d)

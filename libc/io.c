@@ -12,6 +12,14 @@ _Static_assert(sizeof(struct iovec) == sizeof(struct file_iov) &&
 	       offsetof(struct iovec, iov_len) ==
 	       offsetof(struct file_iov, len), "the two are one layout");
 
+/* O_SYNC: a write that did not reach the medium failed. */
+static long written(struct file *f, long r)
+{
+	int err = r > 0 && f->synced && f->ops->sync ? f->ops->sync(f) : 0;
+
+	return err < 0 ? err : r;
+}
+
 static long rw(int fd, const struct iovec *iov, int n, bool write)
 {
 	struct file *f;
@@ -30,6 +38,8 @@ static long rw(int fd, const struct iovec *iov, int n, bool write)
 		r = -EBADF;
 	else
 		r = op(f, (const struct file_iov *)(const void *)iov, n);
+	if (write)
+		r = written(f, r);
 	file_put(f);
 	return libc_result(r);
 }
@@ -87,7 +97,8 @@ ssize_t pwrite(int fd, const void *buf, size_t len, off_t off)
 	else if (!f->writable)
 		r = -EBADF;
 	else
-		r = off < 0 ? -EINVAL : f->ops->pwrite(f, buf, len, off);
+		r = off < 0 ? -EINVAL :
+		    written(f, f->ops->pwrite(f, buf, len, off));
 	file_put(f);
 	return libc_result(r);
 }

@@ -24,5 +24,7 @@ DIR *opendir(const char *path);
 DIR *fdopendir(int fd);
 struct dirent *readdir(DIR *d);		/* valid until the next call on d */
 void rewinddir(DIR *d);
+long telldir(DIR *d);
+void seekdir(DIR *d, long pos);
 int closedir(DIR *d);
 int dirfd(DIR *d);
