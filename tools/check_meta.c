@@ -93,6 +93,39 @@ static bool next_commit(struct cursor *c, uint32_t *fcrc)
 	return false;
 }
 
+static bool known_type(unsigned type)
+{
+	switch (type) {
+	case 0x001: case 0x002: case 0x0ff:
+	case 0x200: case 0x201: case 0x202:
+	case 0x401: case 0x4ff: case T_FCRC:
+	case 0x600: case 0x601: case T_GSTATE:
+		return true;
+	}
+	return (type & 0x700) == 0x300;
+}
+
+/* Do the tags look like those of a commit? Costs far less than its checksum. */
+static bool looks_like_commit(const uint8_t *b, uint32_t off, uint32_t ptag)
+{
+	while (off + 8 <= CV_BLOCK) {
+		uint32_t raw, len;
+
+		memcpy(&raw, b + off, 4);
+		raw = __builtin_bswap32(raw) ^ ptag;
+		if (raw >> 31)
+			return false;
+		if ((raw >> 20 & 0x7fe) == T_CRC)
+			return true;
+		if (!known_type(raw >> 20 & 0x7ff))
+			return false;
+		len = (raw & 0x3ff) == 0x3ff ? 0 : raw & 0x3ff;
+		off += 4 + len;
+		ptag = raw;
+	}
+	return false;
+}
+
 /* Is there a good commit at one of the places behind `from` where one may
  * begin? The tag before it is not known, only what it can be. */
 static bool commit_behind(const uint8_t *b, uint32_t from)
@@ -108,6 +141,8 @@ static bool commit_behind(const uint8_t *b, uint32_t from)
 					b, at, (ptag | phase << 20) ^
 					phase << 31, UINT32_MAX, read };
 
+				if (!looks_like_commit(b, at, c.ptag))
+					continue;
 				if (next_commit(&c, &fcrc))
 					return true;
 				read = c.read;
@@ -128,6 +163,14 @@ static bool is_torn(const uint8_t *b, uint32_t end, uint32_t fcrc)
 	memcpy(&want, b + fcrc + 4, 4);
 	return len > CV_BLOCK - end ||
 	       lfs2_crc(UINT32_MAX, b + end, len) != want;
+}
+
+static bool is_erased(const uint8_t *b, uint32_t from)
+{
+	for (; from < CV_BLOCK; from++)
+		if (b[from] != 0xff)
+			return false;
+	return true;
 }
 
 static void set_span(struct meta_span *s, const struct tag *t)
@@ -225,7 +268,7 @@ void meta_parse(struct meta *m)
 	}
 	m->torn = m->good && is_torn(m->b, m->end, last);
 	/* The rest of a full block belongs to no commit. */
-	m->lost = (m->torn || !m->good) && commit_behind(m->b, m->end);
+	m->lost = !is_erased(m->b, m->end) && commit_behind(m->b, m->end);
 	c = (struct cursor){ m->b, 4, UINT32_MAX, 0, 0 };
 	while (c.off < m->end && next_tag(&c, &t)) {
 		if ((t.type & 0x780) == T_CRC && t.type != T_FCRC)

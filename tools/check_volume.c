@@ -123,7 +123,12 @@ static void look_at_pair(struct cv *v, uint32_t block, uint32_t other,
 		check_note(v->c, "%s: metadata block %u has something unfinished "
 			   "at byte %u (a power cut, or damage)", who, block,
 			   v->m->end);
-	if (!v->other->good && v->other->lost)
+	/* The revision is written last of a block: the next one, and nothing
+	 * behind it, is no power cut. */
+	if (!v->other->good && v->other->rev - v->m->rev == 1)
+		check_problem(v->c, "%s: metadata block %u is damaged; an older "
+			      "state, in block %u, is in use", who, other, block);
+	else if (!v->other->good && v->other->lost)
 		check_problem(v->c, "%s: the beginning of metadata block %u is "
 			      "damaged; an older state, in block %u, is in use",
 			      who, other, block);
