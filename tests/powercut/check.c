@@ -40,6 +40,8 @@ static bool read_file(struct check_tree *t, struct check_entry *e)
 	if (st.size != done)
 		return FAIL(t, "%s: size %d, content %zu", e->path,
 			    (int)st.size, done);
+	e->mtime = st.mtime_ns;
+	e->mode = st.mode & 07777;
 	e->len = (uint32_t)done;
 	e->hash = m_hash(buf, done);
 	return true;
@@ -81,8 +83,13 @@ bool check_read(struct check_tree *t)
 		return false;
 	for (int i = 0; i < t->n; i++) {
 		struct check_entry *e = &t->e[i];
+		struct file_stat st;
 
 		e->hash = e->len = 0;
+		e->mtime = 0;
+		if (e->dir && vfs_stat(e->path, &st) < 0)
+			return FAIL(t, "%s: no stat", e->path);
+		e->mode = e->dir ? st.mode & 07777 : 0;
 		if (!(e->dir ? read_dir(t, e->path) : read_file(t, e)))
 			return false;
 	}
@@ -93,8 +100,10 @@ static bool allowed(const struct model *m, const struct m_state *s, int file,
 		    const struct check_entry *e)
 {
 	for (int v = s->file[file].synced; v <= s->file[file].current; v++) {
-		if (m->version[v].file == file && m->version[v].len == e->len &&
-		    m->version[v].hash == e->hash)
+		const struct m_version *x = &m->version[v];
+
+		if (x->file == file && x->len == e->len && x->hash == e->hash &&
+		    e->mtime >= x->from && e->mtime <= x->to)
 			return true;
 	}
 	return false;
@@ -121,10 +130,17 @@ bool check_matches(struct check_tree *t, const struct model *m,
 		if (e->dir != (n->file < 0))
 			return FAIL(t, "%s is of another kind", n->path);
 		if (!e->dir && !allowed(m, s, n->file, e))
-			return FAIL(t, "%s has other content (%u bytes; synced "
-				    "%u, written %u)", n->path, e->len,
+			return FAIL(t, "%s has other content or time (%u bytes; "
+				    "synced %u, written %u)", n->path, e->len,
 				    m->version[s->file[n->file].synced].len,
 				    m->version[s->file[n->file].current].len);
+	}
+	for (int i = 0; i < s->n; i++) {
+		const struct check_entry *e = seen(t, s->name[i].hash);
+
+		if (e->mode != s->name[i].mode)
+			return FAIL(t, "%s has mode %o, not %o", e->path,
+				    e->mode, s->name[i].mode);
 	}
 	return t->n == s->n ? true :
 	       FAIL(t, "%d names, not %d", t->n, s->n);
@@ -135,7 +151,8 @@ bool check_equal(struct check_tree *t, const struct check_tree *o)
 	for (int i = 0; i < o->n; i++) {
 		const struct check_entry *e = seen(t, o->e[i].path_hash);
 
-		if (!e || e->dir != o->e[i].dir || e->hash != o->e[i].hash)
+		if (!e || e->dir != o->e[i].dir || e->hash != o->e[i].hash ||
+		    e->mode != o->e[i].mode || e->mtime != o->e[i].mtime)
 			return FAIL(t, "%s changed after recovery", o->e[i].path);
 	}
 	return t->n == o->n ? true : FAIL(t, "new names after recovery");

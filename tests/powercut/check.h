@@ -11,7 +11,8 @@
 struct check_entry {
 	char path[M_PATH];
 	uint64_t path_hash, hash;
-	uint32_t len;
+	uint64_t mtime;
+	uint32_t len, mode;
 	bool dir;
 };
 

@@ -33,12 +33,12 @@ static struct cut_rng wait_rng = { 1 };
 
 static bool finish_any(void);
 
-void cut_disk_init(struct cut_disk *d, size_t bytes)
+void cut_disk_init(struct cut_disk *d, size_t bytes, uint32_t unit)
 {
 	memset(d, 0, sizeof(*d));
 	strcpy(d->bd.name, "disk0");
 	d->bd.n_sectors = bytes / BLK_SECTOR;
-	d->bd.block_size = BLK_SECTOR;
+	d->bd.block_size = unit;
 	d->bd.has_flush = true;
 	d->bd.max_segs = 4;
 	d->bd.max_bytes = 64 << 10;
@@ -172,7 +172,8 @@ int blkdev_flush(struct blkdev *bd)
 	return 0;
 }
 
-bool cut_pattern_differs(enum cut_pattern p, size_t n_writes, uint32_t last)
+bool cut_pattern_differs(enum cut_pattern p, size_t n_writes, uint32_t last,
+			 uint32_t unit)
 {
 	switch (p) {
 	case CUT_NONE:
@@ -185,9 +186,9 @@ bool cut_pattern_differs(enum cut_pattern p, size_t n_writes, uint32_t last)
 		return n_writes > 2;
 	case CUT_TORN_EARLY:
 	case CUT_TORN:
-		return n_writes > 0 && last > BLK_SECTOR;
+		return n_writes > 0 && last > unit;
 	default:
-		return n_writes > 1 || (n_writes == 1 && last > BLK_SECTOR);
+		return n_writes > 1 || (n_writes == 1 && last > unit);
 	}
 }
 
@@ -197,33 +198,33 @@ static void put(const struct cut_entry *e, uint32_t from, uint32_t len,
 	memcpy(image + e->off + from, e->data + from, len);
 }
 
-/* Each sector of the write with a chance of `of` in 256. */
-static void put_torn(const struct cut_entry *e, uint32_t of, struct cut_rng *r,
-		     uint8_t *image)
+/* Each unit of the write with a chance of `of` in 256. */
+static void put_torn(const struct cut_entry *e, uint32_t of, uint32_t unit,
+		     struct cut_rng *r, uint8_t *image)
 {
-	for (uint32_t at = 0; at < e->len; at += BLK_SECTOR) {
+	for (uint32_t at = 0; at < e->len; at += unit) {
 		if (cut_below(r, 256) < of)
-			put(e, at, BLK_SECTOR, image);
+			put(e, at, unit, image);
 	}
 }
 
-static void put_any(const struct cut_entry *e, uint32_t of, struct cut_rng *r,
-		    uint8_t *image)
+static void put_any(const struct cut_entry *e, uint32_t of, uint32_t unit,
+		    struct cut_rng *r, uint8_t *image)
 {
-	uint32_t n = e->len / BLK_SECTOR, k;
+	uint32_t n = e->len / unit, k;
 
 	if (cut_below(r, 256) >= of)
 		return;
 	switch (cut_below(r, 4)) {
 	case 0:
-		put_torn(e, 128, r, image);
+		put_torn(e, 128, unit, r, image);
 		break;
 	case 1:				/* the first sectors only */
-		k = cut_below(r, n + 1) * BLK_SECTOR;
+		k = cut_below(r, n + 1) * unit;
 		put(e, 0, k, image);
 		break;
 	case 2:				/* the last ones only */
-		k = cut_below(r, n + 1) * BLK_SECTOR;
+		k = cut_below(r, n + 1) * unit;
 		put(e, k, e->len - k, image);
 		break;
 	default:
@@ -232,7 +233,8 @@ static void put_any(const struct cut_entry *e, uint32_t of, struct cut_rng *r,
 }
 
 static void apply_shuffled(const struct cut_entry *log, size_t from, size_t to,
-			   bool sectors, struct cut_rng *r, uint8_t *image)
+			   bool sectors, uint32_t unit, struct cut_rng *r,
+			   uint8_t *image)
 {
 	const struct cut_entry *order[MAX_PENDING];
 	uint32_t n = 0, of = 32 + cut_below(r, 200);
@@ -248,21 +250,22 @@ static void apply_shuffled(const struct cut_entry *log, size_t from, size_t to,
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		if (sectors)
-			put_torn(order[i], of, r, image);
+			put_torn(order[i], of, unit, r, image);
 		else
-			put_any(order[i], of, r, image);
+			put_any(order[i], of, unit, r, image);
 	}
 }
 
 void cut_apply(const struct cut_entry *log, size_t from, size_t to,
-	       enum cut_pattern p, struct cut_rng *r, uint8_t *image)
+	       enum cut_pattern p, uint32_t unit, struct cut_rng *r,
+	       uint8_t *image)
 {
 	size_t skip = SIZE_MAX;
 
 	if (p == CUT_NONE || from == to)
 		return;
 	if (p == CUT_ANY || p == CUT_SECTORS) {
-		apply_shuffled(log, from, to, p == CUT_SECTORS, r, image);
+		apply_shuffled(log, from, to, p == CUT_SECTORS, unit, r, image);
 		return;
 	}
 	if (p == CUT_BUT_ONE)
@@ -274,10 +277,9 @@ void cut_apply(const struct cut_entry *log, size_t from, size_t to,
 		uint32_t len = e->len;
 
 		if (p == CUT_TORN_EARLY && from == to - 1)
-			len = BLK_SECTOR;
+			len = unit;
 		if (p == CUT_TORN && from == to - 1)
-			len = (1 + cut_below(r, len / BLK_SECTOR - 1)) *
-			      BLK_SECTOR;
+			len = (1 + cut_below(r, len / unit - 1)) * unit;
 		if (from != skip)
 			put(e, 0, len, image);
 	}

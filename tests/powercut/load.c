@@ -296,6 +296,62 @@ static void mixed(struct model *m)
 	}
 }
 
+/* Much is written and little synced: the cache writes it when it has too much,
+ * and the flush thread after a while. */
+static void unsynced(struct model *m)
+{
+	struct w_file w[3];
+
+	for (uint32_t i = 0; i < 3; i++) {
+		if (w_open(m, &w[i], path(i & 1 ? "/d" : "", "idle", i),
+			   VFS_RD | VFS_WR | VFS_CREATE) < 0)
+			return;
+	}
+	for (int i = 0; i < 50; i++) {
+		struct w_file *f = &w[below(m, 3)];
+		uint32_t len = m->content[f->file].len;
+
+		if (below(m, 5) == 0)
+			w_idle(m);
+		else if (below(m, 8) == 0)
+			w_fsync(m, f);
+		else if (len > 60000)
+			w_truncate(m, f, below(m, len));
+		else
+			w_write(m, f, below(m, 3) ? len : below(m, len + 1),
+				1 + below(m, 18000));
+	}
+	w_idle(m);
+	for (int i = 0; i < 3; i++)
+		w_close(m, &w[i]);
+}
+
+/* Modes and times, of open files too. */
+static void attributes(struct model *m)
+{
+	struct w_file w;
+
+	for (uint32_t i = 0; i < 30; i++) {
+		const char *dir = path("", "dir", i & 3);
+		const char *name = path("/d", "mode", below(m, 4));
+
+		if (w_open(m, &w, name, VFS_WR | VFS_CREATE | VFS_APPEND) < 0)
+			return;
+		if (below(m, 2))
+			w_write(m, &w, -1, any_len(m) / 4 + 1);
+		w_chmod(m, name, below(m, 07777 + 1));
+		if (below(m, 2))
+			w_fsync(m, &w);
+		if (below(m, 3) == 0)
+			w_rename(m, name, path("/d", "mode", 9));
+		w_close(m, &w);
+		if (i < 4)
+			w_mkdir(m, dir);
+		else
+			w_chmod(m, dir, below(m, 07777 + 1));
+	}
+}
+
 const struct load loads[] = {
 	{ "replace by rename", 96, some_files, replace },
 	{ "append with fsync", 96, some_files, append },
@@ -307,5 +363,7 @@ const struct load loads[] = {
 	{ "several files open", 128, some_files, several },
 	{ "unlink while open", 96, some_files, unlinked },
 	{ "everything", 96, some_files, mixed },
+	{ "written and not synced", 128, some_files, unsynced },
+	{ "modes and times", 96, some_files, attributes },
 };
 const int n_loads = sizeof(loads) / sizeof(loads[0]);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/lfs.h"
 #include "tests/unit/tap.h"
 #include "tools/host_kernel.h"
 
@@ -50,11 +51,12 @@ static void set_path(struct m_name *n, const char *path)
 	n->hash = m_hash(n->path, len);
 }
 
-static void add(struct m_state *s, const char *path, int file)
+static void add(struct m_state *s, const char *path, int file, uint32_t mode)
 {
 	if (s->n == M_NAMES)
 		abort();
 	set_path(&s->name[s->n], path);
+	s->name[s->n].mode = mode;
 	s->name[s->n++].file = file;
 }
 
@@ -87,14 +89,16 @@ static void move(struct m_state *s, const char *from, const char *to)
 
 void m_apply(struct m_state *s, const struct m_op *op)
 {
+	struct m_name *n;
+
 	switch (op->kind) {
 	case M_CREATE:
-		add(s, op->a, op->file);
+		add(s, op->a, op->file, op->mode);
 		s->file[op->file].synced = op->version;
 		s->file[op->file].current = op->version;
 		break;
 	case M_MKDIR:
-		add(s, op->a, -1);
+		add(s, op->a, -1, op->mode);
 		break;
 	case M_REMOVE:
 		drop(s, op->a);
@@ -107,6 +111,11 @@ void m_apply(struct m_state *s, const struct m_op *op)
 		break;
 	case M_SYNC:
 		s->file[op->file].synced = op->version;
+		break;
+	case M_MODE:
+		n = find(s, op->a);
+		if (n)
+			n->mode = op->mode;
 		break;
 	}
 }
@@ -131,6 +140,7 @@ static struct m_op *begin(struct model *m, enum m_kind kind)
 	memset(op, 0, sizeof(*op));
 	op->kind = kind;
 	op->start = m->disk->n;
+	host_wall += 1000000007u;
 	return op;
 }
 
@@ -159,7 +169,7 @@ static int new_version(struct model *m, int file)
 				     sizeof(m->version[0]));
 	}
 	m->version[m->n_versions] = (struct m_version){
-		file, c->len, m_hash(c->data, c->len) };
+		file, c->len, m_hash(c->data, c->len), host_wall, host_wall };
 	return m->n_versions++;
 }
 
@@ -204,7 +214,8 @@ int w_open(struct model *m, struct w_file *w, const char *path, unsigned flags)
 
 	memset(w, 0, sizeof(*w));
 	strcpy(op->a, path);
-	r = vfs_open(path, flags, 0644, &w->f);
+	op->mode = cut_below(&m->rng, 3) ? 0644 : cut_below(&m->rng, 07777 + 1);
+	r = vfs_open(path, flags, op->mode, &w->f);
 	if (r < 0)
 		return end(m, op, r);
 	w->file = n ? n->file : m->n_files++;
@@ -249,12 +260,8 @@ void w_close(struct model *m, struct w_file *w)
 		synced(m, op, w->file, 0);
 }
 
-void w_sync_all(struct model *m)
+static void all_synced(struct model *m, size_t start)
 {
-	size_t start = m->disk->n;
-
-	if (vfs_sync() < 0)
-		return;
 	for (int i = 0; i < m->live.n; i++) {
 		if (m->live.name[i].file >= 0) {
 			struct m_op *op = begin(m, M_SYNC);
@@ -263,6 +270,27 @@ void w_sync_all(struct model *m)
 			synced(m, op, m->live.name[i].file, 0);
 		}
 	}
+}
+
+void w_sync_all(struct model *m)
+{
+	size_t start = m->disk->n;
+
+	if (vfs_sync() == 0)
+		all_synced(m, start);
+}
+
+/* If it fails, or one file's part of it, it logs. */
+void w_idle(struct model *m)
+{
+	size_t start = m->disk->n;
+
+	host_now += 5 * NSEC_PER_SEC;
+	host_last_log[0] = '\0';
+	if (lfs_flush_due(host_now, 5 * NSEC_PER_SEC) != NSEC_NEVER)
+		abort();
+	if (!host_last_log[0])
+		all_synced(m, start);
 }
 
 int w_write(struct model *m, struct w_file *w, int64_t off, uint32_t len)
@@ -284,6 +312,8 @@ int w_write(struct model *m, struct w_file *w, int64_t off, uint32_t len)
 		memcpy(c->data + at, data, (size_t)r);
 		op->file = w->file;
 		op->version = new_version(m, w->file);
+	} else {
+		m->version[m->live.file[w->file].current].to = host_wall;
 	}
 	free(data);
 	return end(m, op, (int)r);
@@ -298,6 +328,8 @@ int w_truncate(struct model *m, struct w_file *w, uint32_t len)
 		resize(&m->content[w->file], len);
 		op->file = w->file;
 		op->version = new_version(m, w->file);
+	} else {
+		m->version[m->live.file[w->file].current].to = host_wall;
 	}
 	return end(m, op, r);
 }
@@ -316,7 +348,17 @@ int w_mkdir(struct model *m, const char *path)
 	struct m_op *op = begin(m, M_MKDIR);
 
 	strcpy(op->a, path);
-	return end(m, op, vfs_mkdir(path, 0755));
+	op->mode = cut_below(&m->rng, 3) ? 0755 : cut_below(&m->rng, 07777 + 1);
+	return end(m, op, vfs_mkdir(path, op->mode));
+}
+
+int w_chmod(struct model *m, const char *path, uint32_t mode)
+{
+	struct m_op *op = begin(m, M_MODE);
+
+	strcpy(op->a, path);
+	op->mode = mode;
+	return end(m, op, vfs_chmod(path, mode));
 }
 
 int w_remove(struct model *m, const char *path)

@@ -7,7 +7,9 @@
  *
  *	names	created, removed, moved: there when the call has returned
  *	data	what the last sync, or close by the last writer, or a later
- *		write made of the file: one of these contents as a whole
+ *		write made of the file: one of these contents as a whole, with
+ *		the time of that write
+ *	modes	of files and directories: as the last call made them
  */
 #pragma once
 
@@ -22,6 +24,7 @@ struct m_name {
 	char path[M_PATH];
 	uint64_t hash;
 	int file;			/* -1: a directory */
+	uint32_t mode;
 };
 
 /* Names and, for each file, the contents that may be found. */
@@ -37,14 +40,16 @@ struct m_version {
 	int file;
 	uint32_t len;
 	uint64_t hash;
+	uint64_t from, to;		/* its time; a write that failed is later */
 };
 
-enum m_kind { M_CREATE, M_MKDIR, M_REMOVE, M_RENAME, M_WRITE, M_SYNC };
+enum m_kind { M_CREATE, M_MKDIR, M_REMOVE, M_RENAME, M_WRITE, M_SYNC, M_MODE };
 
 struct m_op {
 	enum m_kind kind;
 	size_t start, end;		/* the log's length before and after */
 	int file, version;
+	uint32_t mode;			/* CREATE, MKDIR, MODE */
 	uint64_t used;			/* blocks of the volume, afterwards */
 	char a[M_PATH], b[M_PATH];
 };
@@ -93,6 +98,9 @@ int w_fsync(struct model *m, struct w_file *w);
 void w_sync_all(struct model *m);
 int w_rename(struct model *m, const char *from, const char *to);
 int w_mkdir(struct model *m, const char *path);
+int w_chmod(struct model *m, const char *path, uint32_t mode);
+/* Time passes, and what is unsynced is synced. */
+void w_idle(struct model *m);
 int w_remove(struct model *m, const char *path);	/* file or directory */
 /* Creates or replaces, in small writes, synced. */
 int w_put(struct model *m, const char *path, uint32_t len);

@@ -16,6 +16,8 @@ const char *const mutant_names[] = {
 	[NO_HOLD_BACK] = "no block held back",
 	[NO_FLUSH] = "no flush at all",
 	[NO_REST_FIRST] = "an erased block written in one go",
+	[NO_WRITE_OUT] = "what is changed in the cache not written before a commit",
+	[NO_SETTLE] = "the flush sent while data is still in flight",
 	[ONE_FLUSH_LOST] = "one flush lost",
 };
 
@@ -91,6 +93,19 @@ static int bad_sync(const struct lfs2_config *c)
 	case NO_REST_FIRST:
 		write_out(bd);
 		if (bcache_unflushed(bd->cache) && flush(bd))
+			return LFS2_ERR_IO;
+		push(bd);
+		return flush(bd);
+	case NO_WRITE_OUT:
+		if (bd->dirty_to == 0)
+			break;
+		if (bcache_unflushed(bd->cache) && flush(bd))
+			return LFS2_ERR_IO;
+		push(bd);
+		return flush(bd);
+	case NO_SETTLE:
+		bcache_write_out(bd->cache);
+		if (flush(bd))
 			return LFS2_ERR_IO;
 		push(bd);
 		return flush(bd);

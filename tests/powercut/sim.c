@@ -33,10 +33,14 @@ static const struct lfs_options mount_options = { .cache_bytes = 1 << 16 };
 
 static void record(struct sim *s)
 {
+	uint32_t unit;
+
 	host_memory = 4u << 20;
 	host_wall = 1700000000000000000u;
-	cut_disk_init(&s->rec, (size_t)s->load->blocks * LFS_BLOCK);
-	cut_disk_init(&s->probe, s->rec.bytes);
+	/* Every fourth disk writes 4 KiB at a time. */
+	unit = s->seed % 4 ? BLK_SECTOR : LFS_BLOCK;
+	cut_disk_init(&s->rec, (size_t)s->load->blocks * LFS_BLOCK, unit);
+	cut_disk_init(&s->probe, s->rec.bytes, unit);
 	s->stable = malloc(s->rec.bytes);
 	if (lfs_format(&s->rec.bd) < 0 ||
 	    lfs_mount("/v", &s->rec.bd, &mount_options) < 0) {
@@ -132,10 +136,12 @@ static bool cut_again(struct sim *s, const uint8_t *image)
 	for (size_t i = 0; i < cut; i++) {
 		if (d->log[i].len)
 			continue;
-		cut_apply(d->log, from, i, CUT_ALL, &s->rng, d->data);
+		cut_apply(d->log, from, i, CUT_ALL, d->bd.block_size, &s->rng,
+			  d->data);
 		from = i + 1;
 	}
-	cut_apply(d->log, from, cut, CUT_ANY, &s->rng, d->data);
+	cut_apply(d->log, from, cut, CUT_ANY, d->bd.block_size, &s->rng,
+		  d->data);
 	cut_disk_record(d, false);
 	return same_again(s);
 }
@@ -199,10 +205,12 @@ static void one_cut(struct sim *s, size_t from, size_t cut)
 		enum cut_pattern p = i < CUT_PATTERNS ? i :
 				     i & 1 ? CUT_ANY : CUT_SECTORS;
 
-		if (!cut_pattern_differs(p, cut - from, last))
+		if (!cut_pattern_differs(p, cut - from, last,
+					 s->rec.bd.block_size))
 			continue;
 		memcpy(s->probe.data, s->stable, s->probe.bytes);
-		cut_apply(s->rec.log, from, cut, p, &s->rng, s->probe.data);
+		cut_apply(s->rec.log, from, cut, p, s->rec.bd.block_size, &s->rng,
+			  s->probe.data);
 		s->out->images++;
 		if (!check(s))
 			failed(s, cut, p);
@@ -249,8 +257,8 @@ static void all_cuts(struct sim *s)
 
 	for (size_t cut = 0; cut <= s->rec.n && !enough(s); cut++) {
 		if (cut && s->rec.log[cut - 1].len == 0) {
-			cut_apply(s->rec.log, from, cut - 1, CUT_ALL, &s->rng,
-				  s->stable);
+			cut_apply(s->rec.log, from, cut - 1, CUT_ALL,
+				  s->rec.bd.block_size, &s->rng, s->stable);
 			from = cut;
 			n_flushes++;
 		}

@@ -17,6 +17,8 @@ enum mutant {
 	NO_HOLD_BACK,			/* each block goes to the disk at once */
 	NO_FLUSH,
 	NO_REST_FIRST,			/* an erased block is written in one go */
+	NO_WRITE_OUT,			/* data still in the cache at a commit */
+	NO_SETTLE,			/* the flush overtakes the writes */
 	ONE_FLUSH_LOST,			/* cut_options.lost_flush only */
 	MUTANTS
 };
