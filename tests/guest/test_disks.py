@@ -163,6 +163,27 @@ def read_only(check, b):
            "show /site/index.html: hello", "end, 0 failed"])
 
 
+def changes(t, d, b):
+    """The disk shrinks, grows back, goes, under a program that reads its last partition."""
+    img = f"{d}/live.img"
+    for way, dev, more in (("microvm", "virtio-blk-device", ""), ("q35", "virtio-blk-pci", ",bus=rp")):
+        shutil.copy(b, img)
+        extra = ["-drive", f"if=none,id=v0,format=raw,file={img}", "-device", f"{dev},drive=v0,id=vd,serial=l{more}"]
+        if way == "q35":
+            extra = ["-device", "pcie-root-port,id=rp,slot=1"] + extra
+        with Guest("disks", way=way, mem="32M", args="watch:/dev/vol/state get:/dev/vol/state:x", extra=extra) as g:
+            begun = g.wait_for("watch /dev/vol/state: read", 20)
+            g.qmp("block_resize", device="v0", size=20 << 20)
+            eio = g.wait_for("watch /dev/vol/state: I/O error", 20)
+            g.qmp("block_resize", device="v0", size=40 << 20)
+            again = g.wait_for("I/O error\n(.*\n)*watch /dev/vol/state: read", 20)
+            if way == "q35":
+                g.qmp("device_del", id="vd")
+            g.wait_exit(20)
+            if not t.ok(begun and eio and again and "end, " in g.text(), f"{way}: a disk that shrinks answers EIO where it ends, and grows back"):
+                t.diag(g.text())
+
+
 def defaults(check, d, a, b):
     check("without mount=: the first partition with a volume or an archive", [(b, "beta")], "", "show:/site/index.html",
           ["disk0p1: archive, 2 entries, on /site", "show /site/index.html: hello"], never=["error", "warning"])
@@ -201,6 +222,7 @@ def main():
         damage(check, t, d, b)
         big_sectors(check, d)
         read_only(check, b)
+        changes(t, d, b)
         defaults(check, d, a, b)
     return t.done()
 

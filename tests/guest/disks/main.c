@@ -185,6 +185,30 @@ static void raw(const char *path)
 	printf("raw %s: %d failed\n", path, failed);
 }
 
+/* Says what reading the last block comes to, whenever that changes: 3 s long. */
+static void watch(const char *path)
+{
+	int fd = open(path, O_RDONLY), last = -1;
+	struct stat st;
+	char *b;
+
+	CHECK(fd >= 0 && fstat(fd, &st) == 0);
+	if (fd < 0)
+		return;
+	b = block_of((size_t)st.st_blksize, "?");
+	for (int i = 0; i < 300; i++) {
+		int r = pread(fd, b, st.st_blksize, st.st_size - st.st_blksize) ==
+			st.st_blksize ? 0 : errno;
+
+		if (r != last)
+			printf("watch %s: %s\n", path, r ? strerror(r) : "read");
+		last = r;
+		usleep(10000);
+	}
+	free(b);
+	close(fd);
+}
+
 static double now(void)
 {
 	struct timespec t;
@@ -271,6 +295,8 @@ static void command(char *word)
 		get(path, text);
 	else if (!strcmp(word, "raw"))
 		raw(path);
+	else if (!strcmp(word, "watch"))
+		watch(path);
 	else if (!strcmp(word, "speed"))
 		speed(path);
 	else if (!strcmp(word, "save"))
