@@ -164,7 +164,7 @@ static int look(struct blkdev *dev, enum lfs_probe *out, uint32_t *count)
 {
 	uint8_t *b = heap_alloc_aligned(HEAP_FS, LFS_BLOCK, LFS_BLOCK);
 	bool blank = true;
-	uint32_t n;
+	uint32_t n, rev, newest = 0;
 	int r = b ? 0 : -ENOMEM;
 
 	*out = LFS_PROBE_OTHER;
@@ -180,7 +180,13 @@ static int look(struct blkdev *dev, enum lfs_probe *out, uint32_t *count)
 		if (memcmp(b + 8, "littlefs", 8) == 0) {
 			*out = LFS_PROBE_VOLUME;
 			n = superblock_count(b);
-			*count = n ? n : *count;
+			memcpy(&rev, b, 4);
+			/* The newer of the two counts: the volume may have
+			 * grown. */
+			if (n && (!*count || (int32_t)(rev - newest) > 0)) {
+				*count = n;
+				newest = rev;
+			}
 		} else if (i == 0 && archive_probe(b)) {
 			*out = LFS_PROBE_ARCHIVE;
 			break;
