@@ -38,9 +38,6 @@ def mkvol(*args):
     return subprocess.run([MKVOL, *args], capture_output=True, text=True, timeout=120)
 
 
-CHECKS = "check" in mkvol("--help").stdout if os.path.exists(MKVOL) else False
-
-
 class Files:
     """What an image holds: path -> content, and the directories."""
 
@@ -48,7 +45,7 @@ class Files:
         self.wrong, self.files = None, {}
         shutil.rmtree(folder, ignore_errors=True)
         os.mkdir(folder)
-        for words in ([["check", image]] if CHECKS else []) + [["extract", image, folder]]:
+        for words in (["check", image], ["extract", image, folder]):
             r = mkvol(*words)
             if r.returncode:
                 self.wrong = f"mkvol {words[0]}: {r.returncode}: " + (r.stderr + r.stdout).strip()[-300:]
@@ -190,8 +187,6 @@ def main():
     t.diag(f"POWERCUT_SEED={seed}")
     build("powercut")
     subprocess.run(["make", "-C", ROOT, "--no-print-directory", "mkvol"], check=True, stdout=subprocess.DEVNULL)
-    global CHECKS
-    CHECKS = "mkvol check" in mkvol("--help").stdout
     with tempfile.TemporaryDirectory() as d:
         test_of_the_test(t, d)
         os.mkdir(f"{d}/src")
@@ -201,20 +196,19 @@ def main():
         for done in range(1, kills + 1):
             trouble = kill_one(d, rng, judge)
             if trouble:
-                bad.append(f"kill {done}: {trouble}")
+                keep = tempfile.mkdtemp(prefix="powercut-")
+                for name in ("data", "full"):
+                    shutil.copy(f"{d}/{name}.img", keep)
+                bad.append(f"kill {done}: {trouble}\nthe images: {keep}")
                 break                   # what follows builds on it
         with start(d, "") as g:
             g.wait_for(r"begins\n|WRONG.*\n", 40)
             t.ok(g.wait_for(r"begins\n(.*\n)*kept \d+\n", 20), "the next boot finds everything and goes on")
         last = judge.last
-        t.ok(last["synced"] >= 0 and sum(v + 1 for v in last.values()) > kills,
+        t.ok(sum(v + 1 for v in last.values()) > kills,
              ", ".join(f"{w} {n + 1}" for w, n in last.items()))
-        if not t.ok(not bad, f"{done} kills (of {kills}): all that was called safe is there{', mkvol check content' if CHECKS else ''}"):
+        if not t.ok(not bad, f"{done} kills (of {kills}): all that was called safe is there, mkvol check finds nothing"):
             t.diag("\n".join(bad))
-            keep = tempfile.mkdtemp(prefix="powercut-")
-            for name in ("data", "full"):
-                shutil.copy(f"{d}/{name}.img", keep)
-            t.diag(f"the images before the last boot went on: {keep}")
     return t.done()
 
 
