@@ -116,6 +116,9 @@ int access(const char *path, int mode)
 		r = -EACCES;		/* nothing can be executed */
 	if (r == 0 && (mode & W_OK)) {
 		r = vfs_statfs(path, &fs);
+		/* A device is no part of the volume. */
+		if (S_ISCHR(st.mode) || S_ISBLK(st.mode))
+			fs.read_only = !(st.mode & 0222);
 		if (r == 0 && fs.read_only)
 			r = -EROFS;
 	}
@@ -315,7 +318,8 @@ struct dirent *readdir(DIR *d)
 	d->pos++;
 	d->out.d_ino = (ino_t)d->raw.ino;
 	d->out.d_type = S_ISDIR(d->raw.mode) ? DT_DIR :
-			S_ISREG(d->raw.mode) ? DT_REG : DT_CHR;
+			S_ISREG(d->raw.mode) ? DT_REG :
+			S_ISBLK(d->raw.mode) ? DT_BLK : DT_CHR;
 	memcpy(d->out.d_name, d->raw.name, sizeof(d->out.d_name));
 	return &d->out;
 }
