@@ -262,12 +262,19 @@ static int dev_rewind(struct file *f)
 	return 0;
 }
 
+static int dev_sync(struct vfs_mount *m)
+{
+	(void)m;
+	return sub ? sub->sync() : 0;
+}
+
 static const struct vfs_ops dev_ops = {
 	.type = "devfs",
 	.open = dev_open,
 	.stat = dev_stat,
 	.readdir = dev_readdir,
 	.rewinddir = dev_rewind,
+	.sync = dev_sync,
 };
 
 void devfs_add_dir(const struct devfs_dir *dir)

@@ -15,6 +15,7 @@ struct devfs_dir {
 		    struct file **out);
 	/* Entry *pos (0: the first) and the next *pos. 1; 0: no more. */
 	int (*next)(unsigned *pos, struct vfs_dirent *out);
+	int (*sync)(void);		/* all of them */
 };
 
 /* Before the first path is looked up; one. */

@@ -112,6 +112,7 @@ static long transfer(struct blkdev *bd, bool write, uint64_t off,
 	if (off >= size)
 		return write ? -ENOSPC : 0;
 	len = len < size - off ? len : size - off;
+	bd->unflushed |= write;
 	if (is_straight(bd, iov, n))
 		r = blkdev_transfer(bd, write ? BLK_WRITE : BLK_READ, off, iov,
 				    len);
@@ -194,9 +195,35 @@ static int raw_fstat(struct file *f, struct file_stat *st)
 	return 0;
 }
 
+static int flush(struct blkdev *bd)
+{
+	int r;
+
+	/* First: a write in the meantime may come after the flush. */
+	bd->unflushed = false;
+	r = blkdev_flush(bd);
+	if (r < 0)
+		bd->unflushed = true;
+	return r;
+}
+
 static int raw_sync(struct file *f)
 {
-	return blkdev_flush(raw_of(f)->bd);
+	return flush(raw_of(f)->bd);
+}
+
+/* sync() and the end of the program: also what is closed by now. */
+static int raw_sync_all(void)
+{
+	struct blkdev *bd = NULL;
+	int r = 0;
+
+	while ((bd = blkdev_next(bd)) != NULL) {
+		int one = bd->unflushed ? flush(bd) : 0;
+
+		r = r < 0 ? r : one;
+	}
+	return r;
 }
 
 static void raw_release(struct file *f)
@@ -285,7 +312,9 @@ static int raw_next(unsigned *pos, struct vfs_dirent *out)
 	return 0;
 }
 
-static const struct devfs_dir raw_dir = { "vol", raw_stat, raw_open, raw_next };
+static const struct devfs_dir raw_dir = {
+	"vol", raw_stat, raw_open, raw_next, raw_sync_all,
+};
 
 void rawdev_init(void)
 {

@@ -66,6 +66,7 @@ struct blkdev {
 	/* Who uses it: blkdev_claim(). */
 	const char *owner;		/* where it is mounted, or NULL */
 	unsigned writers;
+	bool unflushed;			/* fs/rawdev.c: written since the flush */
 	/* counters for /metrics */
 	uint64_t reads, writes, flushes, errors, read_bytes, write_bytes;
 };

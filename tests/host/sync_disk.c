@@ -13,7 +13,7 @@ static int serve(struct sync_disk *d, struct blk_request *rq)
 	uint64_t at = rq->sector * BLK_SECTOR;
 
 	if (rq->op == BLK_FLUSH)
-		return 0;
+		return d->bad_flush ? -EIO : 0;
 	/* blkdev.c has checked it against the size that bd says. */
 	if (at > d->len || rq->n_sectors * BLK_SECTOR > d->len - at)
 		abort();
@@ -37,7 +37,7 @@ static void submit(struct blkdev *bd, struct blk_request *rq)
 		d->on_request(d);
 	d->requests++;
 	d->writes += rq->op == BLK_WRITE;
-	d->flushes += rq->op == BLK_FLUSH;
+	d->flushes += rq->op == BLK_FLUSH && !d->bad_flush;
 	if (rq->n_segs > d->longest)
 		d->longest = rq->n_segs;
 	rq->status = serve(d, rq);

@@ -14,6 +14,7 @@ struct sync_disk {
 	unsigned requests, writes, flushes;
 	unsigned longest;		/* segments in a request */
 	uint64_t bad_from, bad_to;	/* bytes that cannot be read or written */
+	bool bad_flush;
 	void (*on_request)(struct sync_disk *d);	/* or NULL */
 };
 

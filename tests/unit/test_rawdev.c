@@ -186,6 +186,17 @@ static void test_transfers(void)
 	   !memcmp(at + 1024, in + 1, PART - 1024), "write");
 	before = (unsigned)d[0].bd.flushes;
 	ok(!f->ops->sync(f) && d[0].bd.flushes == before + 1, "fsync flushes");
+	before = d[0].flushes;
+	ok(!vfs_sync() && d[0].flushes == before, "sync: nothing to do");
+	ok(f->ops->pwrite(f, in + 1, 512, 0) == 512 && !vfs_sync() && !vfs_sync() &&
+	   d[0].flushes == before + 1, "sync flushes what was written, once");
+	d[0].bad_flush = true;
+	ok(f->ops->pwrite(f, in + 1, 512, 0) == 512 && f->ops->sync(f) == -EIO &&
+	   vfs_sync() == -EIO, "and again if it failed");
+	d[0].bad_flush = false;
+	file_put(f);
+	ok(!vfs_sync() && d[0].flushes == before + 2, "what is closed too");
+	f = must_open("/dev/vol/data", VFS_RD | VFS_WR);
 	d[0].bad_from = 4096 + 8192;
 	d[0].bad_to = 4096 + 8704;
 	ok(f->ops->pread(f, in, PART, 0) == -EIO && f->ops->pwrite(f, p, PART, 0) == -EIO &&

@@ -55,6 +55,7 @@ static void list(void)
 
 		snprintf(path, sizeof(path), "/dev/vol/%s", e->d_name);
 		CHECK(stat(path, &st) == 0);
+		CHECK(e->d_type == (e->d_name[0] == '.' ? DT_DIR : DT_BLK));
 		if (e->d_name[0] != '.')
 			printf("vol %s %s %lld %ld %s\n", e->d_name,
 			       S_ISBLK(st.st_mode) ? "block" : "?",
@@ -74,6 +75,7 @@ static void put(const char *path, const char *text)
 
 	if (fd < 0) {
 		printf("put %s: %s\n", path, strerror(errno));
+		CHECK(errno != EROFS || fails(access(path, W_OK), EROFS));
 		return;
 	}
 	CHECK(fstat(fd, &st) == 0);
@@ -177,6 +179,7 @@ static void raw(const char *path)
 	second = open(path, O_RDONLY);
 	CHECK(second >= 0 && fails(write(second, &st, 0), EBADF) && close(second) == 0);
 	CHECK(close(fd) == 0);
+	CHECK(access(path, R_OK | W_OK) == 0 && access("/dev/null", W_OK) == 0);
 	CHECK(fails(open("/dev/vol/none", O_RDWR), ENOENT));
 	CHECK(fails(open("/dev/vol/none", O_RDWR | O_CREAT, 0600), EROFS));
 	CHECK(fails(open(path, O_RDWR | O_CREAT | O_EXCL, 0600), EEXIST));
