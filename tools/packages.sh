@@ -17,7 +17,7 @@ run='qemu-system-x86 ovmf curl iproute2 socat'
 
 # `make test` and `make lint`; the pages that httpd is tested with are those of debian-faq and python3-doc
 test='clang libclang-rt-14-dev llvm clang-format clang-tidy cppcheck shellcheck codespell gdb check ethtool tcpdump
-	fdisk debian-faq python3-doc'
+	fdisk gdisk mandoc debian-faq python3-doc'
 
 # `make bench`: the load, and what the Linux guest measured beside ours is made with (its own packages are fetched there)
 bench='wrk cpio busybox-static iproute2 procps'
