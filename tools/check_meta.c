@@ -16,7 +16,8 @@
 #define T_FCRC	   0x5ffu
 #define T_TAIL	   0x600u
 #define T_GSTATE   0x7ffu
-#define UNIT	   512u			/* commits end at multiples of it */
+#define UNIT	   16u			/* commits end at multiples of it */
+#define SECTOR	   512u			/* those of older volumes */
 #define SEARCH_MAX (1u << 20)		/* bytes: a made-up block may not keep
 					 * us for long */
 
@@ -126,33 +127,48 @@ static bool looks_like_commit(const uint8_t *b, uint32_t off, uint32_t ptag)
 	return false;
 }
 
-/* Is there a good commit at one of the places behind `from` where one may
- * begin? The tag before it is not known, only what it can be. */
-static bool commit_behind(const uint8_t *b, uint32_t from)
+/* `len`: of the tag before it, which is not known; nor is its last bit. */
+static bool commit_at(const uint8_t *b, uint32_t at, uint32_t len,
+		      uint32_t *read)
 {
-	uint32_t at = (from + UNIT) / UNIT * UNIT, fcrc, read = 0;
+	for (uint32_t phase = 0; phase < 2; phase++) {
+		uint32_t ptag = (T_CRC | phase) << 20 | 0x3ffu << 10 | len, fcrc;
+		struct cursor c = { b, at, ptag ^ phase << 31, UINT32_MAX,
+				    *read };
+		bool good = looks_like_commit(b, at, c.ptag) &&
+			    next_commit(&c, &fcrc);
 
-	for (; at < CV_BLOCK; at += UNIT) {
-		for (uint32_t len = 4; len < 0x3ff && read < SEARCH_MAX; len++) {
-			uint32_t ptag = T_CRC << 20 | 0x3ffu << 10 | len;
-
-			for (uint32_t phase = 0; phase < 2; phase++) {
-				struct cursor c = {
-					b, at, (ptag | phase << 20) ^
-					phase << 31, UINT32_MAX, read };
-
-				if (!looks_like_commit(b, at, c.ptag))
-					continue;
-				if (next_commit(&c, &fcrc))
-					return true;
-				read = c.read;
-			}
-		}
+		*read = c.read;
+		if (good)
+			return true;
 	}
 	return false;
 }
 
-/* What lies behind the last commit: as it was left, or something else. */
+/* Is there a good commit at one of the places behind `from` where one may
+ * begin? */
+static bool commit_behind(const uint8_t *b, uint32_t from)
+{
+	uint32_t at = (from + UNIT) / UNIT * UNIT, read = 0;
+
+	for (; at < CV_BLOCK; at += UNIT) {
+		uint32_t most = at % SECTOR ? 2 * UNIT : 0x3fe;
+
+		for (uint32_t len = 4; len <= most && read < SEARCH_MAX; len++)
+			if (commit_at(b, at, len, &read))
+				return true;
+	}
+	return false;
+}
+
+/* Nothing was written from there on: an erased block is the same all over. */
+static bool is_erased(const uint8_t *b, uint32_t from)
+{
+	return from >= CV_BLOCK ||
+	       memcmp(b + from, b + from + 1, CV_BLOCK - from - 1) == 0;
+}
+
+/* What lies behind the last commit: as that left it (and says), or not. */
 static bool is_torn(const uint8_t *b, uint32_t end, uint32_t fcrc)
 {
 	uint32_t len, want;
@@ -161,16 +177,8 @@ static bool is_torn(const uint8_t *b, uint32_t end, uint32_t fcrc)
 		return false;
 	memcpy(&len, b + fcrc, 4);
 	memcpy(&want, b + fcrc + 4, 4);
-	return len > CV_BLOCK - end ||
+	return len > CV_BLOCK - end || !is_erased(b, end) ||
 	       lfs2_crc(UINT32_MAX, b + end, len) != want;
-}
-
-static bool is_erased(const uint8_t *b, uint32_t from)
-{
-	for (; from < CV_BLOCK; from++)
-		if (b[from] != 0xff)
-			return false;
-	return true;
 }
 
 static void set_span(struct meta_span *s, const struct tag *t)

@@ -41,6 +41,15 @@ static bool size_field(char **s, struct part *p)
 	return ok;
 }
 
+static bool looks_like_size(const char *s)
+{
+	size_t n = strspn(s, "0123456789");
+
+	if (n && s[n] && strchr("KMGT", s[n]))
+		n++;
+	return n && (!s[n] || s[n] == ':');
+}
+
 static const char *label_is_bad(const char *label, const struct part *before,
 				unsigned n)
 {
@@ -87,8 +96,8 @@ static int parse_part(const char *arg, struct part *p, const struct part *all,
 	else
 		return usage("disk", "%s: the type is not littlefs, raw or "
 			     "archive", arg);
-	if (rest)
-		(void)size_field(&rest, p);
+	if (rest && !size_field(&rest, p) && looks_like_size(rest))
+		return usage("disk", "%s: the size is too large, or 0", arg);
 	p->source = rest && rest[0] ? rest : NULL;
 	if (p->kind == PART_ARCHIVE && !p->source)
 		return usage("disk", "%s: an archive of what? The folder is "
@@ -134,7 +143,8 @@ static int lay_out(struct disk *d, uint64_t *size)
 		d->part[i].size = up(d->part[i].size);
 		fixed += d->part[i].size;
 		if (d->part[i].size > INT64_MAX / 2 || fixed > INT64_MAX / 2)
-			return usage("disk", "%s: too large", d->part[i].label);
+			return usage("disk", "%s: the size is too large",
+				     d->part[i].label);
 	}
 	if (n_rest > 1)
 		return usage("disk", "only one partition can take the rest");

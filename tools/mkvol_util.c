@@ -119,6 +119,8 @@ void catch_signals(void)
 
 	for (int i = 0; i < 3; i++)
 		sigaction(sigs[i], &sa, NULL);
+	signal(SIGXFSZ, SIG_IGN);	/* a limit is an error like others */
+	signal(SIGPIPE, SIG_IGN);
 }
 
 void interrupt_later(void)
