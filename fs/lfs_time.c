@@ -2,7 +2,8 @@
  *
  * Directories' modification times. To write one for each name that is made
  * would double the work of making it, so they wait in memory, their nodes
- * held; a power cut takes them back to what was written last.
+ * held, until something syncs (sync-after= at the latest); a power cut takes
+ * them back to what was written last.
  */
 #include "fs/lfs.h"
 
@@ -69,4 +70,5 @@ void lfs_names_changed(struct lfs_volume *v, const char *path)
 		(void)lfs_time_write(v, v->touched[0]);
 	n->touched = true;
 	v->touched[v->n_touched++] = n;
+	lfs_unsynced(v);
 }
