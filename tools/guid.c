@@ -16,6 +16,7 @@ static const uint8_t place[16] = { 3, 2, 1, 0, 5, 4, 7, 6,
 
 void guid_from_text(uint8_t guid[16], const char *text)
 {
+	memset(guid, 0, 16);
 	for (int n = 0; n < 32; text++) {
 		int d = *text <= '9' ? *text - '0' : (*text | 32) - 'a' + 10;
 

@@ -189,7 +189,9 @@ int archive_fill(struct blkdev *bd, const struct tree *t, const char *out)
 		return -ENOSPC;
 	}
 	f = fd < 0 ? NULL : fdopen(fd, "r+b");
-	if (!f || fseeko(f, (off_t)file_blkdev_base(bd), SEEK_SET) < 0)
+	if (!f)
+		die("%s: %s", out, strerror(errno));
+	if (fseeko(f, (off_t)file_blkdev_base(bd), SEEK_SET) < 0)
 		die("%s: %s", out, strerror(errno));
 	archive_write(t, f, out);
 	fclose(f);

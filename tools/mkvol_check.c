@@ -75,6 +75,46 @@ static void sum_up(const struct check *c, const char *what)
 		printf("clean\n");
 }
 
+struct seen {
+	struct check *c;
+	uint64_t n;
+};
+
+static int see(const char *path, const struct file_stat *st, void *arg)
+{
+	struct seen *s = arg;
+	FILE *null;
+	int r = 0;
+
+	s->n++;
+	if (s->c->data && !is_dir(st)) {
+		null = fopen("/dev/null", "w");
+		r = null ? walk_copy_out(path, null) : -errno;
+		if (null)
+			fclose(null);
+	}
+	return r;
+}
+
+/* Nothing was found wrong: does the guest's own file system agree? */
+static void second_opinion(struct check *c, struct blkdev *bd)
+{
+	static const struct lfs_options ro = { .read_only = true,
+					       .cache_bytes = 32 << 20 };
+	uint64_t want = c->n_files + c->n_dirs - 1;
+	struct seen s = { c, 0 };
+
+	if (lfs_mount(MNT, bd, &ro) < 0) {
+		check_problem(c, "it cannot be mounted (see above)");
+		return;
+	}
+	if (walk_visit(MNT, see, &s, false) < 0 || s.n != want)
+		check_problem(c, "a mount finds %llu of %llu files and "
+			      "directories", (unsigned long long)s.n,
+			      (unsigned long long)want);
+	vfs_unmount(MNT);
+}
+
 static void check_lfs(struct job *j, struct blkdev *bd, const char *where)
 {
 	struct check c;
@@ -93,6 +133,8 @@ static void check_lfs(struct job *j, struct blkdev *bd, const char *where)
 		if (check_volume(&c, bd) < 0)
 			die("%s: no memory", where);
 	}
+	if (!c.n_problems)
+		second_opinion(&c, bd);
 	sum_up(&c, "littlefs volume");
 	j->n_problems += c.n_problems;
 }

@@ -13,7 +13,7 @@
 #include "tools/mkvol.h"
 #include "tools/target.h"
 
-#define DEPTH_MAX 64
+#define DEPTH_MAX 520		/* VFS_PATH_MAX has room for 511 */
 
 void walk_mount(struct target *t, bool write)
 {
