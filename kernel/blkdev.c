@@ -193,18 +193,29 @@ void blkdev_submit(struct blkdev *bd, struct blk_request *rq)
 
 /* ---- partitions: a driver that passes on ---- */
 
+/* Its submitter finds the request as it was. */
+static void part_done(struct blk_request *rq)
+{
+	rq->done = rq->part_done;
+	rq->sector -= rq->part->start;
+	if (rq->status)
+		rq->part->parent->errors++;
+	rq->done(rq);
+}
+
 static void part_submit(struct blkdev *bd, struct blk_request *rq)
 {
 	struct blkdev *disk = bd->parent;
 
-	if (rq->op != BLK_FLUSH) {
-		rq->sector += bd->start;
-		/* The disk may have become smaller. */
-		if (check_range(disk, rq)) {
-			rq->status = -EIO;
-			rq->done(rq);
-			return;
-		}
+	rq->part = bd;
+	rq->part_done = rq->done;
+	rq->done = part_done;
+	rq->sector += bd->start;
+	/* The disk may have become smaller. */
+	if (rq->op != BLK_FLUSH && check_range(disk, rq)) {
+		rq->status = -EIO;
+		rq->done(rq);
+		return;
 	}
 	count(disk, rq);
 	disk->ops->submit(disk, rq);

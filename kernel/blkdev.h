@@ -26,7 +26,7 @@ struct blk_seg {
 
 struct blk_request {
 	enum blk_op op;
-	uint64_t sector;		/* first; FLUSH: 0; not kept */
+	uint64_t sector;		/* first; FLUSH: 0; DISCARD: not kept */
 	uint64_t n_sectors;		/* DISCARD only; else the sum of seg[] */
 	struct blk_seg seg[BLK_MAX_SEGS];
 	unsigned n_segs;
@@ -34,6 +34,8 @@ struct blk_request {
 	void (*done)(struct blk_request *rq);	/* event context: no blocking */
 	void *arg;			/* the submitter's */
 	struct list link;		/* the driver's while in flight */
+	struct blkdev *part;		/* a partition's while in flight */
+	void (*part_done)(struct blk_request *rq);
 };
 
 struct blkdev;

@@ -27,8 +27,6 @@ static void batch_done(struct blk_request *rq)
 	b->busy &= ~(1u << (rq - b->rq));
 	if (rq->status) {
 		b->bd->errors++;
-		if (b->bd->parent)
-			b->bd->parent->errors++;
 		if (!b->status)
 			b->status = rq->status;
 	}

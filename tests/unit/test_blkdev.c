@@ -345,6 +345,45 @@ static void test_part(void)
 	disk.fail_after = -1;
 }
 
+/* A request on its own, as the block cache makes them. */
+static struct blk_request own;
+
+static void own_done(struct blk_request *rq)
+{
+	status = rq->status;
+}
+
+static void test_part_request(void)
+{
+	static uint8_t buf[512] __attribute__((aligned(8)));
+	uint64_t errors = bd.errors, part_errors = part1.errors;
+
+	own = (struct blk_request){ .op = BLK_READ, .sector = 3, .n_segs = 1,
+				    .seg = { { buf, 512 } }, .done = own_done };
+	for (int fail = 0; fail < 2; fail++) {
+		disk.fail_after = fail - 1;
+		status = 1;
+		blkdev_submit(&part1, &own);
+		if (!fail)
+			disk.fail_after = -1;
+		while (status == 1)
+			thread_sleep_until(clock_now() + 2 * LATENCY);
+		ok(status == (fail ? -EIO : 0) && own.sector == 3 &&
+		   own.done == own_done && own.n_segs == 1 &&
+		   !memcmp(buf, disk.data + 11 * 512, 512),
+		   "a request comes back as it was, result %d", status);
+	}
+	disk.fail_after = -1;
+	ok(bd.errors == errors + 1 && part1.errors == part_errors,
+	   "its submitter counts errors for itself, the disk has its own");
+	own = (struct blk_request){ .op = BLK_FLUSH, .done = own_done };
+	status = 1;
+	blkdev_submit(&part1, &own);
+	while (status == 1)
+		thread_sleep_until(clock_now() + 2 * LATENCY);
+	ok(!status && own.sector == 0, "a flush");
+}
+
 static void test_claims(void)
 {
 	ok(!blkdev_claim(&part1, "/data") && blkdev_user(&bd) == &part1 &&
@@ -454,6 +493,7 @@ int main(void)
 	test_parallel();
 	test_names();
 	test_part();
+	test_part_request();
 	test_claims();
 	test_vectors();
 	return done_testing();
