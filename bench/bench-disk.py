@@ -9,7 +9,10 @@
 
 import argparse
 import os
+import resource
+import shlex
 import sys
+import time
 
 import benchlib as lib
 import diskcharts
@@ -49,6 +52,7 @@ def parse_options():
     p.add_argument("--check", action="store_true",
                    help="exit 1 if Glint does fewer synced 4 KiB appends per second than Linux")
     p.add_argument("--json", default="disk.json", help="name below build/bench")
+    p.add_argument("--docs", action="store_true", help="put the tables into docs/performance.md")
     p.add_argument("--svg", default=os.path.join(lib.TOP, "docs", "img"),
                    help="folder for bench-disk.svg and bench-fsync.svg; empty for none")
     options = p.parse_args()
@@ -102,8 +106,10 @@ def rate(row):
     if row.get("error"):
         return row["error"]
     scale, unit = (row["mb_s"] / row["rate"], " MB/s") if "mb_s" in row else (1, "")
-    return (f"{number(row['rate'] * scale)}{unit} ({number(row['low'] * scale)}-"
-            f"{number(row['high'] * scale)})")
+    text = number(row["rate"] * scale) + unit
+    if len(row["rounds"]) > 1:
+        text += f" ({number(row['low'] * scale)}-{number(row['high'] * scale)})"
+    return text
 
 
 def latency(row):
@@ -146,11 +152,31 @@ def ratios(rows):
     return made
 
 
-def report(data):
+def machine_line(data):
+    m, s = data["machine"], data["settings"]
+    return (f"{m['cpu']}, {m['cores']} cores, Linux {m['host kernel']}, {m['qemu'].split(' (')[0]}, {m['date']}: "
+            f"`{s['command']}`, CPU that others used meanwhile: {s['other_load']:.2f} cores.")
+
+
+def put_into_docs(text):
+    """Between the two marks of docs/performance.md."""
+    path = os.path.join(lib.TOP, "docs", "performance.md")
+    with open(path) as file:
+        old = file.read()
+    before, mark, rest = old.partition("<!-- bench-disk: tables -->\n")
+    end = rest.find("<!-- bench-disk: end -->")
+    if not mark or end < 0:
+        raise lib.Trouble(f"{path} has no place for the tables: the two bench-disk marks are gone")
+    with open(path, "w") as file:
+        file.write(before + mark + text + rest[end:])
+    print(f"wrote {os.path.relpath(path, os.getcwd())}")
+
+
+def report(data, docs):
     """Prints everything, writes disk.md; the goals that are missed."""
     parts = [(title, table) for title, table in (
         ("Work", work_table(data["rows"])), ("Volumes", work.volume_table(data["volumes"])),
-        ("Memory", work.memory_table(data["memory"]))) if len(table) > 1]
+        ("Memory", work.memory_table(data["memory"], data["rows"]))) if len(table) > 1]
     for title, table in parts:
         print(f"\n{title}")
         lib.table(table)
@@ -159,9 +185,11 @@ def report(data):
         if r["test"] == "append4k":
             print(f"{r['setting']}: {r['rate']:.2f} times Linux' synced 4 KiB appends per second, "
                   f"Linux takes {r['cpu']:.2f} times the CPU for one")
+    text = "\n".join(f"{title}:\n\n{markdown(table)}" for title, table in parts)
     with open(os.path.join(lib.OUT, "disk.md"), "w") as out:
-        for title, table in parts:
-            out.write(f"### {title}\n\n{markdown(table)}\n")
+        out.write(text)
+    if docs:
+        put_into_docs(f"{machine_line(data)}\n\n{text}")
     return [f"{r['setting']}: {r['rate']:.2f} times Linux' synced 4 KiB appends per second, must be 1"
             for r in data["ratios"] if r["test"] == "append4k" and r["rate"] < 1]
 
@@ -176,6 +204,10 @@ def main():
     data = {"rows": [], "volumes": [], "memory": [], "machine": lib.machine_note(),
             "settings": {k: getattr(options, k) for k in ("rounds", "ms", "size", "memory", "nice",
                                                           "cpu", "settings", "quick")}}
+    data["settings"]["command"] = shlex.join(["bench/bench-disk.py"] + sys.argv[1:])
+    began, busy = time.monotonic(), lib.busy_seconds()
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    children = used.ru_utime + used.ru_stime
     with lib.Scope() as scope:
         if "work" in parts:
             for i, setting in enumerate(options.settings.split(",")):
@@ -187,7 +219,11 @@ def main():
         if "memory" in parts:
             data["memory"] = work.run_memory(scope, options)
     data["ratios"] = ratios(data["rows"])
-    missed = report(data)
+    wall = time.monotonic() - began
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    data["settings"]["other_load"] = max(
+        0.0, lib.busy_seconds() - busy - used.ru_utime - used.ru_stime + children) / wall
+    missed = report(data, options.docs)
     for line in missed:
         print("missed: " + line)
     lib.save(options.json, data)
