@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fs/lfs.h"
 #include "tests/unit/tap.h"
 
 static uint32_t below(struct model *m, uint32_t n)
@@ -352,6 +353,53 @@ static void attributes(struct model *m)
 	}
 }
 
+/* Where the directory of the file ends in its block. */
+static uint32_t end_of_dir(void)
+{
+	struct lfs_volume *v = container_of(lfs_volumes.prev, struct lfs_volume,
+					    all);
+	struct lfs_node *n = lfs_node_find(v, "d/same");
+
+	return n && n->h ? n->h->file.m.off : 0;
+}
+
+static uint32_t same_len;
+
+/* Compacted, the directory shall end with a sector: then the former life's
+ * next commit, which begins there, would follow the new one's. */
+static void same_prepare(struct model *m)
+{
+	uint32_t end = 0, last = 0;
+	struct w_file w;
+
+	some_files(m);
+	if (w_open(m, &w, "/v/d/same", VFS_WR | VFS_CREATE) < 0)
+		return;
+	for (int i = 0; i < 200 && end >= last; i++) {
+		last = end;
+		w_write(m, &w, 0, 16);
+		w_fsync(m, &w);
+		end = end_of_dir();
+	}
+	same_len = 16 + (BLK_SECTOR - end % BLK_SECTOR) % BLK_SECTOR;
+	w_close(m, &w);
+}
+
+/* All commits are equally long: what a block of the directory held in its
+ * former life has its commits at the same places as the new one. */
+static void same_again(struct model *m)
+{
+	struct w_file w;
+
+	if (w_open(m, &w, "/v/d/same", VFS_WR) < 0)
+		return;
+	for (int i = 0; i < 45; i++) {
+		w_write(m, &w, 0, same_len);
+		w_fsync(m, &w);
+	}
+	w_close(m, &w);
+}
+
 const struct load loads[] = {
 	{ "replace by rename", 96, some_files, replace },
 	{ "append with fsync", 96, some_files, append },
@@ -365,5 +413,6 @@ const struct load loads[] = {
 	{ "everything", 96, some_files, mixed },
 	{ "written and not synced", 128, some_files, unsynced },
 	{ "modes and times", 96, some_files, attributes },
+	{ "the same again", 96, same_prepare, same_again },
 };
 const int n_loads = sizeof(loads) / sizeof(loads[0]);

@@ -125,10 +125,6 @@ void mutant_begin(struct cut_disk *d, enum mutant which)
 	mu.v = v;
 	mu.right = v->cfg;
 	d->lose_flush = lose_flush;
-	/* Old commits follow new ones where both end at the same place: seldom,
-	 * unless they end with a unit of the device. */
-	if (which == NO_REST_FIRST)
-		v->cfg.prog_size = v->bd.dev->block_size;
 	v->cfg.prog = bad_prog;
 	v->cfg.sync = bad_sync;
 }
@@ -136,7 +132,6 @@ void mutant_begin(struct cut_disk *d, enum mutant which)
 void mutant_end(void)
 {
 	mu.v->cfg.prog = mu.right.prog;
-	mu.v->cfg.prog_size = mu.right.prog_size;
 	mu.v->cfg.sync = mu.right.sync;
 	mu.disk->lose_flush = NULL;
 	mu.which = MUTANT_NONE;
