@@ -24,12 +24,16 @@ struct archive {
 	struct tar_source src;
 	const uint8_t *memory;		/* or */
 	struct bcache *cache;
+	struct bcache_stream *reader;	/* of this call, which wants what lies */
+	uint64_t reader_end;		/* before this byte, or NULL */
 };
 
 struct archive_file {
 	struct vfs_dir dir;		/* its file in front */
 	const struct archive_entry *e;
 	uint64_t pos;			/* files: bytes; directories: entry */
+	struct bcache_stream ahead;
+	uint64_t read_end;		/* where the last read ended */
 };
 
 static const char archive_kind = 'a';
@@ -65,9 +69,13 @@ static int read_disk(void *arg, uint64_t off, void *buf, uint32_t len)
 	while (r == 0 && len > 0) {
 		uint32_t in = (uint32_t)(off % BCACHE_BLOCK);
 		uint32_t n = BCACHE_BLOCK - in < len ? BCACHE_BLOCK - in : len;
+		uint32_t block = (uint32_t)(off / BCACHE_BLOCK);
 
-		r = bcache_read(a->cache, (uint32_t)(off / BCACHE_BLOCK), in,
-				out, n);
+		if (a->reader)
+			bcache_follow(a->cache, a->reader, block, (uint32_t)
+				      ((a->reader_end - 1) / BCACHE_BLOCK -
+				       block));
+		r = bcache_read(a->cache, block, in, out, n);
 		off += n;
 		out += n;
 		len -= n;
@@ -102,6 +110,19 @@ static int archive_fstat(struct file *f, struct file_stat *st)
 	return 0;
 }
 
+/* Who goes on where it stopped is expected to go on to the end. */
+static void begin_read(struct archive *a, struct archive_file *o, uint64_t off,
+		       size_t len)
+{
+	uint64_t end = off == o->read_end ? o->e->size : off + len;
+
+	if (off != o->read_end || off == 0)
+		o->ahead = (struct bcache_stream){ 0 };
+	o->read_end = off + len;
+	a->reader_end = archive_entry_data(o->e) + end;
+	a->reader = a->cache ? &o->ahead : NULL;
+}
+
 static long archive_pread(struct file *f, void *buf, size_t len, int64_t off)
 {
 	struct archive_file *o = of(f);
@@ -118,9 +139,13 @@ static long archive_pread(struct file *f, void *buf, size_t len, int64_t off)
 		len = (size_t)left;
 	if (len > INT32_MAX)
 		len = INT32_MAX;
+	if (len == 0)
+		return 0;
 	mutex_lock(&a->m.lock);
+	begin_read(a, o, (uint64_t)off, len);
 	r = a->src.read(a, archive_entry_data(o->e) + (uint64_t)off, buf,
 			(uint32_t)len);
+	a->reader = NULL;
 	mutex_unlock(&a->m.lock);
 	return r < 0 ? r : (long)len;
 }
@@ -261,6 +286,7 @@ bool archive_probe(const uint8_t *first)
 
 static int mount_it(struct archive *a, const char *path, const char *name)
 {
+	struct bcache_stream headers = { 0 };
 	uint64_t where;
 	const char *why;
 	int r;
@@ -268,7 +294,10 @@ static int mount_it(struct archive *a, const char *path, const char *name)
 	memcpy(a->m.source, name, strnlen(name, sizeof(a->m.source) - 1));
 	a->m.ops = &archive_ops;
 	a->m.read_only = true;
+	a->reader = a->cache ? &headers : NULL;
+	a->reader_end = a->src.len;
 	r = archive_index_build(&a->ix, &a->src, &where, &why);
+	a->reader = NULL;
 	if (r == -EILSEQ)
 		log_err(LOG_FS, "%s: the archive is corrupt at byte %llu: %s",
 			name, (unsigned long long)where, why);

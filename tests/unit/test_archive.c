@@ -192,6 +192,44 @@ static void test_disk(void)
 	ram_disk_fini(&d);
 }
 
+/* A long file in sequence, then pieces of it anywhere. */
+static void test_read_ahead(void)
+{
+	uint8_t *data = malloc(1 << 20), *got = malloc(1 << 20);
+	struct ram_disk d;
+	struct file *f;
+	uint64_t reads;
+	long n = 0;
+
+	for (int i = 0; i < 900000; i++)
+		data[i] = (uint8_t)(i * 7 + (i >> 12));
+	image_len = 0;
+	add("long", '0', data, 900000);
+	end();
+	ram_disk_init(&d, "disk1", image_len);
+	memcpy(d.data, image, image_len);
+	if (archive_mount_disk("/v", &d.bd) < 0 ||
+	    vfs_open("/v/long", VFS_RD, 0, &f) < 0)
+		abort();
+	host_shrink(1u << 30);
+	reads = d.bd.reads;
+	while (n < 900000 && f->ops->pread(f, got + n, 3000, n) > 0)
+		n += 3000;
+	ok(n == 900000 && !memcmp(data, got, 900000) && d.bd.reads - reads < 30,
+	   "220 blocks in sequence: %d requests", (int)(d.bd.reads - reads));
+	host_shrink(1u << 30);
+	reads = d.bd.reads;
+	for (int i = 1; i < 20; i++)
+		(void)f->ops->pread(f, got, 100, i * 381000 % 899000);
+	ok(d.bd.reads - reads <= 19, "19 pieces of it: %d requests",
+	   (int)(d.bd.reads - reads));
+	file_put(f);
+	vfs_unmount("/v");
+	ram_disk_fini(&d);
+	free(data);
+	free(got);
+}
+
 static bool tar_of_long_names(const char *format)
 {
 	char cmd[1024], dir[] = "/tmp/glint-tar-XXXXXX", path[600], name[200];
@@ -217,7 +255,7 @@ static bool tar_of_long_names(const char *format)
 
 int main(void)
 {
-	image = malloc(1 << 20);
+	image = malloc(2 << 20);
 	host_log_quiet = true;
 	make_sample();
 	ok(archive_probe(image), "looks like an archive");
@@ -227,6 +265,7 @@ int main(void)
 	ok(vfs_unmount("/v") == 0, "unmount");
 	test_bad();
 	test_disk();
+	test_read_ahead();
 	ok(tar_of_long_names("gnu"), "GNU tar's long names");
 	ok(tar_of_long_names("pax"), "pax's");
 	image_len = 1024;
