@@ -84,10 +84,28 @@ const char *output_begin(const char *out)
 	return partial;
 }
 
+/* The new name itself, on the disk. */
+static void sync_folder_of(const char *path)
+{
+	char *copy = must(strdup(path)), *slash = strrchr(copy, '/');
+	int fd;
+
+	if (slash)
+		slash[slash == copy] = '\0';
+	fd = open(slash ? copy : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0) {
+		(void)fsync(fd);	/* some file systems cannot */
+		close(fd);
+	}
+	free(copy);
+}
+
 void output_done(const char *out)
 {
 	if (partial && rename(partial, out) < 0)
 		die("%s: %s", out, strerror(errno));
+	if (partial)
+		sync_folder_of(out);
 	free(partial);
 	partial = NULL;
 	if (old_fd >= 0)
