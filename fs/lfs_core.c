@@ -6,7 +6,7 @@
  * of a directory and each look at a path: 2 ms for 10,000 names. Calls of it
  * are answered from fs/lfs_memo.h where that knows the pair, with exactly what
  * littlefs itself would have said (LFS_MEMO_CHECK compares each answer). The
- * other places are in fs/lfs_fast.inc.
+ * other places are in fs/lfs_fast.inc and fs/lfs_compact.inc.
  *
  * The macros below see a function's name with its arguments, in its definition
  * and in its calls. A definition's begin with the type lfs2_t, a call's with
@@ -24,6 +24,11 @@ static int memo_flush(lfs2_t *lfs2, lfs2_cache_t *pcache, lfs2_cache_t *rcache,
 		      bool validate);
 static int memo_erase(lfs2_t *lfs2, lfs2_block_t block);
 static int commit(lfs2_t *lfs2, lfs2_mdir_t *dir, const void *attrs, int n);
+static int traverse(lfs2_t *lfs2, const lfs2_mdir_t *dir, uint32_t off,
+		    uint32_t ptag, const void *attrs, int n_attrs,
+		    uint32_t tmask, uint32_t ttag, uint16_t begin, uint16_t end,
+		    int16_t diff, int (*cb)(void *, uint32_t, const void *),
+		    void *data);
 static int extend(lfs2_t *lfs2, lfs2_cache_t *pcache, lfs2_cache_t *rcache,
 		  lfs2_block_t head, lfs2_size_t size, lfs2_block_t *block,
 		  lfs2_off_t *off);
@@ -56,6 +61,9 @@ static int find(lfs2_t *lfs2, const lfs2_cache_t *pcache, lfs2_cache_t *rcache,
 #define lfs2_ctz_find(a, ...)	FIND_##a, __VA_ARGS__)
 #define FIND_lfs2_t		lfs2_ctz_find(lfs2_t
 #define FIND_lfs2		find(lfs2
+#define lfs2_dir_traverse(a, ...) TRAVERSE_##a, __VA_ARGS__)
+#define TRAVERSE_lfs2_t		lfs2_dir_traverse(lfs2_t
+#define TRAVERSE_lfs2		traverse(lfs2
 
 #include "lfs2.c"
 
@@ -63,6 +71,7 @@ static int find(lfs2_t *lfs2, const lfs2_cache_t *pcache, lfs2_cache_t *rcache,
 #undef lfs2_bd_flush
 #undef lfs2_bd_erase
 #undef lfs2_dir_commit
+#undef lfs2_dir_traverse
 #undef lfs2_ctz_extend
 #undef lfs2_bd_read
 #undef lfs2_ctz_find
@@ -106,6 +115,7 @@ static int memo_erase(lfs2_t *lfs2, lfs2_block_t block)
 }
 
 #include "fs/lfs_fast.inc"
+#include "fs/lfs_compact.inc"
 
 /* ---- the names in a block ---- */
 

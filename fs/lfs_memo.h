@@ -16,6 +16,7 @@
 #include "lfs2.h"
 
 #define LFS_MEMO_NAMES 512u		/* in a block, at most */
+#define LFS_MEMO_TAGS  512u		/* of a block that is compacted fast */
 
 /* A name in a block or, once remembered, in the pair's text. */
 struct lfs_memo_name {
@@ -68,6 +69,8 @@ unsigned lfs_memo_search(const struct lfs_memo_pair *p, const void *name,
 struct lfs_memo_scratch {
 	uint8_t block[4096];
 	struct lfs_memo_name name[LFS_MEMO_NAMES];
+	uint32_t tag[LFS_MEMO_TAGS];
+	uint16_t tag_off[LFS_MEMO_TAGS];
 };
 struct lfs_memo_scratch *lfs_memo_scratch(struct lfs_memo *m);
 
