@@ -99,7 +99,7 @@ uint32_t cv_add_mdir(struct cv *v, const uint32_t pair[2], const char *who);
 uint32_t cv_find_mdir(const struct cv *v, const uint32_t pair[2]);
 /* Of global state: is something half done here? */
 bool cv_move_pending(const struct cv *v, const uint32_t pair[2], unsigned id);
-unsigned cv_orphans(const struct cv *v);
+bool cv_orphans(const struct cv *v);
 bool cv_pair_overlaps(const uint32_t a[2], const uint32_t b[2]);
 bool cv_grow(struct cv *v, void **array, uint32_t n, uint32_t *cap, size_t size);
 

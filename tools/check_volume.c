@@ -98,9 +98,9 @@ bool cv_move_pending(const struct cv *v, const uint32_t pair[2], unsigned id)
 	       cv_pair_overlaps(v->gstate + 1, pair);
 }
 
-unsigned cv_orphans(const struct cv *v)
+bool cv_orphans(const struct cv *v)
 {
-	return v->gstate[0] & 0x1ff;
+	return v->gstate[0] >> 31;	/* how many is not on the disk */
 }
 
 static void swap_meta(struct cv *v)
@@ -293,12 +293,9 @@ static bool walk_list(struct cv *v, uint64_t device_blocks)
 
 static void check_gstate(struct cv *v)
 {
-	unsigned n = cv_orphans(v);
-
-	if (n) {
-		check_note(v->c, "%u director%s being made or removed when it "
-			   "was cut off; --repair tidies up", n,
-			   n == 1 ? "y was" : "ies were");
+	if (cv_orphans(v)) {
+		check_note(v->c, "a directory was being made or removed when it "
+			   "was cut off; --repair tidies up");
 		v->c->unfinished = true;
 	}
 	if (v->gstate[0] >> 20 & 0x700) {

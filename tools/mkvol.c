@@ -41,9 +41,10 @@ static const struct verb verbs[] = {
 "          to 1 MiB. What does not look like a size begins the source.\n"
 "  SOURCE  a folder for littlefs and archive, a file for raw; archive needs it\n"
 "as in: mkvol disk -o d.img --size 1G site:archive:www db:raw:256M data:littlefs:rest\n"
-"  --size SIZE        of the disk; without it, what the partitions need. A block\n"
+"  --size SIZE        of the disk; without it, what the partitions need; a block\n"
 "                     device has its own.\n"
-"  --sector-size N    512 (default) or 4096, as the disk will be attached\n"
+"  --sector-size N    512 (default) or 4096, as the disk will be attached; a block\n"
+"                     device has its own\n"
 "  --random-guid      else GUIDs come from labels, types and sizes: the same\n"
 "                     command makes the same disk, and two disks of one kind\n"
 "                     have the same GUIDs\n" },

@@ -227,7 +227,8 @@ static int make(struct disk *d, const char *out, uint64_t size, uint32_t lba,
 		die("%s: %s", out, r == -EBUSY ? image_user :
 		    r == -ENOTBLK ? "neither a file nor a block device" :
 		    strerror(-r));
-	if (bd.block_size > lba)
+	/* A device has its own; of a file, nobody knows. */
+	if (!lba || bd.block_size > BLK_SECTOR)
 		lba = bd.block_size;
 	bd.block_size = lba;
 	gpt_plan_init(&plan, lba, bd.n_sectors * BLK_SECTOR);
@@ -277,7 +278,7 @@ int verb_disk(int argc, char **argv)
 	};
 	static struct disk d;
 	const char *out = NULL;
-	uint64_t size = 0, lba = BLK_SECTOR;
+	uint64_t size = 0, lba = 0;
 	bool random = false;
 	int c, r;
 
@@ -306,8 +307,10 @@ int verb_disk(int argc, char **argv)
 	}
 	for (unsigned i = 0; i < d.n; i++)
 		measure(&d.part[i]);
-	if (device_bytes(out))
+	if (device_bytes(out)) {
 		size = device_bytes(out);
+		lba = 0;
+	}
 	size -= size % 4096;
 	r = lay_out(&d, &size);
 	return r != MKVOL_OK ? r : make(&d, out, size, (uint32_t)lba, random);

@@ -178,7 +178,8 @@ static int get_raw(struct target *t, const char *dest)
 		progress_step(0, n);
 	}
 	progress_end();
-	if (fflush(f) != 0 || (!to_stdout && fclose(f) != 0))
+	if (fflush(f) != 0 ||
+	    (!to_stdout && (fsync(fileno(f)) < 0 || fclose(f) != 0)))
 		die("%s: %s", dest, strerror(errno));
 	if (!to_stdout)
 		output_done(dest);

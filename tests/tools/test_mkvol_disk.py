@@ -287,6 +287,32 @@ def test_cut():
             ok(times >= 2 and not bad, f"a resize {what}, cut off at each of {times} writes ({how}): whole, and the second run finishes it", "\n".join(bad))
 
 
+def test_half_done():
+    """Renames and removals cut off at each write: old or new, and --repair leaves nothing unfinished."""
+    lib = os.path.abspath("cut.so")
+    run("disk", "-o", "base.img", "p:littlefs:4M")
+    run("mkdir", "-p", "base.img", "/from/deep", "/to", "/gone/empty")
+    run("put", "base.img", "src/d/one", "/from/deep/file")
+    for args, old, new in ((["mv", "k.img", "/from/deep/file", "/to/moved"], "from/deep/file", "to/moved"), (["mv", "k.img", "/from/deep", "/to/deep"], "from/deep/file", "to/deep/file"),
+                           (["rm", "-r", "k.img", "/gone"], "gone/empty/", None)):
+        bad, notes, times = [], set(), 0
+        for at, how in ((at, how) for at in range(1, 30) for how in ("before", "half", "after")):
+            shutil.copy("base.img", "k.img")
+            if run(*args, env={"LD_PRELOAD": lib, "CUT_AT": str(at), "CUT_HOW": how}).returncode == 0:
+                break
+            times += 1
+            c, names = run("check", "k.img"), run("ls", "k.img").text.split()
+            notes |= {w for w in ("a rename was cut off", "being made or removed", "unfinished") if w in c.text}
+            if c.returncode or (new and (old in names) + (new in names) != 1):
+                bad.append(f"{at} {how}: {c.text} {names}")
+            r = run("check", "--repair", "k.img")
+            c = run("check", "k.img")
+            if r.returncode or c.returncode or "cut off" in c.text or "belongs to no" in c.text or run("ls", "k.img").text.split() != names:
+                bad.append(f"{at} {how}: after --repair: {r.text} {c.text}")
+        ok(times > 3 and not bad, f"{' '.join(args)}, cut off {times} times; seen: {', '.join(sorted(notes)) or 'nothing'}", "\n".join(bad))
+        ok("a rename was cut off" in notes if new else "being made or removed" in notes, "some of them were left half done, and check said so", notes)
+
+
 def test_locks():
     with open("d.img", "r+b") as f:
         fcntl.flock(f, fcntl.LOCK_EX)
@@ -400,7 +426,7 @@ def main():
         open("vsrc/only-here", "w").write("x")
         run("volume", "-o", "v.img", "--size", "1M", "vsrc")
         run("disk", "-o", "tiny.img", "t:raw:1M")
-        for test in (test_make, test_refused, test_names, test_put_get, test_check, test_resize, test_grow_often, test_cut, test_locks, test_device, test_trouble):
+        for test in (test_make, test_refused, test_names, test_put_get, test_check, test_resize, test_grow_often, test_cut, test_half_done, test_locks, test_device, test_trouble):
             test()
         os.chdir(old)
     print(f"1..{n}")
