@@ -19,6 +19,8 @@
 #define MIN_ENTRIES 8u
 #define DIRTY_MOST  1024u	/* blocks: 4 MiB take a disk a moment */
 
+_Static_assert(BCACHE_BLOCK == PAGE_SIZE, "a block is a page");
+
 /* Shrinkers cannot be taken back, so one serves all caches. */
 static struct bcache *all;
 
@@ -46,7 +48,7 @@ static void entry_remove(struct bcache *c, struct entry *e)
 void bcache_entry_free(struct bcache *c, struct entry *e)
 {
 	entry_remove(c, e);
-	heap_free(HEAP_FS, e->data);
+	page_free(e->data, 1);
 	heap_free(HEAP_FS, e);
 }
 
@@ -139,19 +141,21 @@ void bcache_destroy(struct bcache *c)
 	heap_free(HEAP_FS, c);
 }
 
-struct entry *bcache_entry_new(struct bcache *c)
+void bcache_make_room(struct bcache *c, uint32_t n)
+{
+	while (c->n + n > c->max && victim(c))
+		bcache_entry_free(c, victim(c));
+}
+
+struct entry *bcache_entry_new(struct bcache *c, uint8_t *page)
 {
 	struct entry *e;
 
-	while (c->n >= c->max) {
-		if (!victim(c))
-			return NULL;
-		bcache_entry_free(c, victim(c));
-	}
-	e = heap_zalloc(HEAP_FS, sizeof(*e));
+	bcache_make_room(c, 1);
+	e = c->n < c->max ? heap_zalloc(HEAP_FS, sizeof(*e)) : NULL;
 	if (!e)
 		return NULL;
-	e->data = heap_alloc(HEAP_FS, BCACHE_BLOCK);
+	e->data = page ? page : page_alloc(1, PAGE_SIZE);
 	if (!e->data) {
 		heap_free(HEAP_FS, e);
 		return NULL;
@@ -228,8 +232,8 @@ static int dev_read(struct bcache *c, uint32_t block, uint8_t *buf)
 static int miss(struct bcache *c, uint32_t block, uint32_t off, void *buf,
 		uint32_t len)
 {
-	struct entry *e = bcache_entry_new(c);
-	uint8_t *tmp = e ? e->data : heap_alloc(HEAP_FS, BCACHE_BLOCK);
+	struct entry *e = bcache_entry_new(c, NULL);
+	uint8_t *tmp = e ? e->data : page_alloc(1, PAGE_SIZE);
 	int r;
 
 	if (!tmp)
@@ -242,7 +246,7 @@ static int miss(struct bcache *c, uint32_t block, uint32_t off, void *buf,
 		list_push(&c->once, &e->lru);
 		return 0;
 	}
-	heap_free(HEAP_FS, tmp);
+	page_free(tmp, 1);
 	heap_free(HEAP_FS, e);
 	return r;
 }
@@ -282,7 +286,7 @@ int bcache_put(struct bcache *c, uint32_t block, uint8_t **data, uint32_t from,
 	bcache_drop(c, block);
 	if (to)
 		bcache_throttle(c, c->max_dirty - 1);
-	e = bcache_entry_new(c);
+	e = bcache_entry_new(c, NULL);
 	if (!e)
 		return -ENOMEM;
 	fresh = e->data;

@@ -56,7 +56,7 @@ struct bcache_stream {
 void bcache_follow(struct bcache *c, struct bcache_stream *s, uint32_t block,
 		   uint32_t left);
 
-/* The block's new content is *data (from heap_alloc, BCACHE_BLOCK bytes), of
+/* The block's new content is *data (a page from page_alloc()), of
  * which the device lacks the bytes [from, to): multiples of its block size,
  * to == 0: none. The cache keeps the buffer and gives another one. -ENOMEM:
  * it does not, and has forgotten the block. May wait for earlier ones. */

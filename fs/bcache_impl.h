@@ -14,6 +14,7 @@
 
 #include "fs/bcache.h"
 #include "kernel/heap.h"
+#include "kernel/page.h"
 #include "kernel/thread.h"
 
 #define BCACHE_IOS 8u			/* requests in flight */
@@ -55,8 +56,11 @@ struct bcache {
 };
 
 struct entry **bcache_slot(struct bcache *c, uint32_t block);
-/* An entry in no bucket and on no list, with room for its data. NULL: none. */
-struct entry *bcache_entry_new(struct bcache *c);
+/* An entry in no bucket and on no list, with this page, or NULL: with one of
+ * its own. NULL: no memory, no room. */
+struct entry *bcache_entry_new(struct bcache *c, uint8_t *page);
+/* Gives up clean blocks until n more have room, as far as that goes. */
+void bcache_make_room(struct bcache *c, uint32_t n);
 void bcache_entry_free(struct bcache *c, struct entry *e);
 /* Into its bucket; the caller puts it on a list. No entry of that block may
  * be there. */

@@ -161,9 +161,36 @@ static bool io_add(struct bcache *c, struct io *io, void *data, uint32_t len)
 
 /* ---- reading ahead ---- */
 
-static struct io *prefetch_one(struct bcache *c, struct io *io, uint32_t block)
+/* Adjacent pages make large requests out of few segments. What a reader left
+ * behind is given up first: mostly that is such a run. */
+struct run {
+	uint8_t *page;
+	uint32_t n;
+};
+
+static struct run run_get(struct bcache *c, uint32_t n)
 {
-	struct entry *e = bcache_entry_new(c);
+	struct run r = { NULL, n };
+
+	if (n < 2)
+		return (struct run){ NULL, 0 };
+	bcache_make_room(c, n < c->max / 4 ? n : c->max / 4);
+	while (r.n > 1 && !r.page) {
+		r.page = page_try_alloc(r.n, PAGE_SIZE);
+		r.n = r.page ? r.n : r.n / 2;
+	}
+	return r.page ? r : (struct run){ NULL, 0 };
+}
+
+static struct io *prefetch_one(struct bcache *c, struct io *io, uint32_t block,
+			       struct run *run)
+{
+	struct entry *e = bcache_entry_new(c, run->n ? run->page : NULL);
+
+	if (e && run->n) {
+		run->page += BCACHE_BLOCK;
+		run->n--;
+	}
 
 	if (e && io && !io_add(c, io, e->data, BCACHE_BLOCK)) {
 		io_submit(c, io);
@@ -176,7 +203,7 @@ static struct io *prefetch_one(struct bcache *c, struct io *io, uint32_t block)
 	}
 	if (!e || !io) {
 		if (e)
-			heap_free(HEAP_FS, e->data);
+			page_free(e->data, 1);
 		heap_free(HEAP_FS, e);
 		return io;
 	}
@@ -189,12 +216,13 @@ static struct io *prefetch_one(struct bcache *c, struct io *io, uint32_t block)
 uint32_t bcache_prefetch(struct bcache *c, uint32_t block, uint32_t n)
 {
 	uint64_t end = c->dev->n_sectors / (BCACHE_BLOCK / BLK_SECTOR);
+	struct run run = run_get(c, n);
 	struct io *io = NULL;
 	uint32_t i;
 
 	for (i = 0; i < n && block + i < end; i++) {
 		if (!*bcache_slot(c, block + i)) {
-			io = prefetch_one(c, io, block + i);
+			io = prefetch_one(c, io, block + i, &run);
 			if (!io)
 				break;
 		} else if (io) {
@@ -204,6 +232,8 @@ uint32_t bcache_prefetch(struct bcache *c, uint32_t block, uint32_t n)
 	}
 	if (io)
 		io_submit(c, io);
+	if (run.n)
+		page_free(run.page, run.n);
 	return i;
 }
 

@@ -10,6 +10,7 @@
 #include "kernel/heap.h"
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
+#include "kernel/page.h"
 
 /* One operation may walk the tree a few times (allocation, orphans), each
  * block in a dozen pieces; more than this is a volume that leads in circles. */
@@ -110,7 +111,7 @@ int lfs_bd_init(struct lfs_bd *bd, struct blkdev *dev, size_t cache_bytes)
 	bd->cache = bcache_create(dev, cache_bytes);
 	if (!bd->cache)
 		return -ENOMEM;
-	bd->data = heap_alloc(HEAP_FS, LFS_BLOCK);
+	bd->data = page_alloc(1, PAGE_SIZE);
 	if (!bd->data) {
 		bcache_destroy(bd->cache);
 		return -ENOMEM;
@@ -123,7 +124,7 @@ void lfs_bd_fini(struct lfs_bd *bd)
 {
 	scan_end(bd);
 	bcache_destroy(bd->cache);
-	heap_free(HEAP_FS, bd->data);
+	page_free(bd->data, 1);
 }
 
 void lfs_bd_new_op(struct lfs_bd *bd)

@@ -159,6 +159,12 @@ static void *try_alloc(size_t n, size_t align)
 	return page_addr(id + skip);
 }
 
+void *page_try_alloc(size_t n_pages, size_t align)
+{
+	ASSERT(n_pages && align >= PAGE_SIZE && !(align & (align - 1)));
+	return n_pages > n_pages_all ? NULL : try_alloc(n_pages, align);
+}
+
 void *page_alloc(size_t n_pages, size_t align)
 {
 	void *p;

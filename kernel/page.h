@@ -19,6 +19,9 @@ void page_init(const struct boot_info *bi);
 /* A run of n_pages, its address a multiple of `align` bytes (a power of two,
  * at least PAGE_SIZE). Contents undefined. NULL: no memory. */
 void *page_alloc(size_t n_pages, size_t align);
+/* Only what is free already: takes nothing from caches. NULL: none. */
+void *page_try_alloc(size_t n_pages, size_t align);
+/* A run, or any part of one. */
 void page_free(void *addr, size_t n_pages);
 
 size_t page_total(void);		/* pages that the allocator manages */

@@ -5,6 +5,7 @@
  */
 #include "tools/host_kernel.h"
 
+#include <sanitizer/asan_interface.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -82,6 +83,55 @@ void heap_free(enum heap_owner owner, void *p)
 	(void)owner;
 	host_heap_live -= p != NULL;
 	free(p);
+}
+
+/* Runs of pages, which may be given back page by page. */
+struct run {
+	struct run *next;
+	char *base;
+	size_t n, left;
+};
+
+static struct run *runs;
+
+void *page_alloc(size_t n_pages, size_t align)
+{
+	struct run *r = fails() ? NULL : malloc(sizeof(*r));
+
+	if (!r || posix_memalign((void **)&r->base, align, n_pages * PAGE_SIZE)) {
+		free(r);
+		return NULL;
+	}
+	r->n = r->left = n_pages;
+	r->next = runs;
+	runs = r;
+	host_heap_live++;
+	return r->base;
+}
+
+void *page_try_alloc(size_t n_pages, size_t align)
+{
+	return page_alloc(n_pages, align);
+}
+
+void page_free(void *addr, size_t n_pages)
+{
+	struct run **p = &runs, *r;
+
+	while (*p && ((char *)addr < (*p)->base ||
+		      (char *)addr >= (*p)->base + (*p)->n * PAGE_SIZE))
+		p = &(*p)->next;
+	r = *p;
+	ASSERT(r && n_pages <= r->left);
+	r->left -= n_pages;
+	ASAN_POISON_MEMORY_REGION(addr, n_pages * PAGE_SIZE);
+	if (r->left)
+		return;
+	ASAN_UNPOISON_MEMORY_REGION(r->base, r->n * PAGE_SIZE);
+	*p = r->next;
+	free(r->base);
+	free(r);
+	host_heap_live--;
 }
 
 void heap_add_shrinker(struct heap_shrinker *s)

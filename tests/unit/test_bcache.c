@@ -13,7 +13,7 @@
 
 #include "fs/bcache.h"
 #include "fs/fs.h"
-#include "kernel/heap.h"
+#include "kernel/page.h"
 #include "tests/host/ram_blkdev.h"
 #include "tests/unit/tap.h"
 #include "tools/host_kernel.h"
@@ -35,13 +35,13 @@ static void start(size_t cache_blocks)
 	for (uint32_t i = 0; i < N; i++)
 		memset(d.data + i * BCACHE_BLOCK, (int)(i & 0x7f), BCACHE_BLOCK);
 	c = bcache_create(&d.bd, cache_blocks * BCACHE_BLOCK);
-	held = heap_alloc(HEAP_FS, BCACHE_BLOCK);
+	held = page_alloc(1, PAGE_SIZE);
 }
 
 static void end(void)
 {
 	bcache_destroy(c);
-	heap_free(HEAP_FS, held);
+	page_free(held, 1);
 	ram_disk_fini(&d);
 }
 
@@ -125,7 +125,8 @@ static void test_no_memory(void)
 	host_heap_fail_after = -1;
 	ok(value_of(7) == 7, "which it has forgotten");
 	host_heap_fail_after = 0;
-	ok(bcache_prefetch(c, 100, 16) == 0, "nor does it read ahead");
+	ok(bcache_prefetch(c, 100, 16) <= 16 && value_of(101) == 101,
+	   "reads ahead what it can");
 	host_heap_fail_after = 0;
 	ok(value_of(50) == 50, "but reads");
 	host_heap_fail_after = -1;
@@ -169,9 +170,9 @@ static void test_stream(void)
 		bad += value_of(i) != (int)(i & 0x7f);
 		bcache_follow(c, &s, i, 799 - i);
 	}
-	ok(bad == 0 && d.bd.reads < 80 && d.largest >= 64 << 10 &&
-	   d.most_in_flight > 1, "800 blocks in sequence: %d requests, up to %u in "
-	   "flight", (int)d.bd.reads, d.most_in_flight);
+	ok(bad == 0 && d.bd.reads < 20 && d.largest >= 256 << 10,
+	   "800 blocks in sequence: %d requests, the largest of %zu bytes",
+	   (int)d.bd.reads, d.largest);
 	reads = d.bd.reads;
 	value_of(801);
 	ok(d.bd.reads == reads + 1, "not beyond the end that was given");
@@ -225,7 +226,7 @@ static void test_small_requests(void)
 	ram_disk_init(&d, "disk0", (uint64_t)N * BCACHE_BLOCK);
 	d.bd.max_bytes = 2048;
 	c = bcache_create(&d.bd, 64 * BCACHE_BLOCK);
-	held = heap_alloc(HEAP_FS, BCACHE_BLOCK);
+	held = page_alloc(1, PAGE_SIZE);
 	for (uint32_t i = 0; i < 40; i++)
 		put(i, 207);
 	bcache_write_out(c);
