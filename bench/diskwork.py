@@ -47,8 +47,9 @@ SMALL = {"many": 10000, "n": 1000, "few": 200}
 class Bench:
     """The guests of one setting."""
 
-    def __init__(self, scope, options, setting):
-        self.scope, self.options, self.setting = scope, options, setting
+    def __init__(self, scope, options, everything):
+        self.scope, self.options = scope, options
+        self.ms = options.ms if everything else options.ms // 2
         self.paths = {k: os.path.join(options.dir, f"{k}.img") for k in options.kinds}
         self.raw = {k: os.path.join(options.dir, f"{k}-raw.img") for k in options.kinds}
         self.raw_names, self.guests = {}, {}
@@ -70,8 +71,8 @@ class Bench:
             guest.stop()
 
     def fill(self, kind, command, made):
-        o = self.options
-        return command.format(ms=o.ms, long=o.ms * 2, longer=o.ms * 5, made=made, kib=65536,
+        ms = self.ms
+        return command.format(ms=ms, long=ms * 2, longer=ms * 4, made=made, kib=65536,
                               raw=self.raw_names[kind], **SMALL)
 
     def run_test(self, guest, test, made):
@@ -94,7 +95,7 @@ def run_work(scope, options, setting, everything):
     print(f"setting {setting}", flush=True)
     wanted = options.tests.split(",") if options.tests else NAMES
     tests = [t for t in TESTS if t[0] in wanted and (everything or t[2] == "synced")]
-    bench = Bench(scope, options, setting)
+    bench = Bench(scope, options, everything)
     rows = {(t[0], k): [] for t in tests for k in options.kinds}
     caches = dict.fromkeys(options.kinds, 0)
     for number in range(options.rounds if everything else max(1, options.rounds - 2)):

@@ -58,7 +58,7 @@ int do_write(int argc, char **argv)
 	put("ops", n);
 	put("bytes", n * CHUNK);
 	put("ns", synced - began);
-	put("sync_us", (synced - written) / 1000);
+	put("fsync_us", (synced - written) / 1000);
 	samples_print(&each, "");
 	put_line_end();
 	return 0;
