@@ -8,7 +8,7 @@
  * SOURCES: fs/vfs.c fs/path.c fs/mounts.c fs/root.c fs/lfs_bd.c fs/lfs_dir.c
  * SOURCES: fs/lfs_file.c fs/lfs_mount.c fs/lfs_node.c fs/lfs_util.c fs/bcache.c fs/bcache_io.c
  * SOURCES: fs/tar.c fs/archive.c fs/archive_index.c tools/host_kernel.c
- * SOURCES: tests/host/ram_blkdev.c tests/host/fs_help.c
+ * SOURCES: tests/host/ram_blkdev.c tests/host/fs_help.c tests/host/volume_help.c
  * SOURCES: fs/lfs_core.c fs/lfs_memo.c fs/lfs_time.c
  * FLAGS: -isystem third_party/littlefs -DLFS2_CONFIG=fs/lfs_config.h -DLFS_MEMO_CHECK
  */
@@ -19,6 +19,7 @@
 
 #include "fs/lfs.h"
 #include "tests/host/fs_help.h"
+#include "tests/host/volume_help.h"
 #include "tests/unit/tap.h"
 
 #define NAMES 300
@@ -255,6 +256,86 @@ static void test_bytes(void)
 	ram_disk_fini(&disk);
 }
 
+/* A volume that somebody wrote with names out of order: littlefs finds some of
+ * them, and so do we, the same ones. */
+static void test_unsorted(void)
+{
+	static const char *const looked_at[] = { "/v/name-a", "/v/zame-b",
+		"/v/name-c", "/v/name-d", "/v/none", "/v/zzz", "/v/name-b" };
+	struct lfs_memo_pair *p;
+	struct file_stat st;
+	uint8_t *at;
+	char path[32];
+
+	host_memory = 64u << 20;
+	ram_disk_init(&disk, "disk0", 1 << 20);
+	lfs_format(&disk.bd);
+	lfs_mount("/v", &disk.bd, &(struct lfs_options){ 0 });
+	for (int i = 0; i < 4; i++) {
+		snprintf(path, sizeof(path), "/v/name-%c", 'a' + i);
+		help_put(path, path, (size_t)i);
+	}
+	vfs_unmount("/v");
+	for (int i = 0; i < 2; i++) {
+		at = memmem(disk.data + i * 4096, 4096, "name-b", 6);
+		if (at)
+			at[0] = 'z';
+		volume_fix_sums(disk.data + i * 4096);
+	}
+	ok(lfs_mount("/v", &disk.bd, &(struct lfs_options){ 0 }) == 0,
+	   "a volume with names out of order");
+	for (unsigned i = 0; i < sizeof(looked_at) / sizeof(looked_at[0]); i++)
+		(void)vfs_stat(looked_at[i], &st);
+	p = lfs_memo_find(lfs_of(vfs_mount_next(NULL))->memo,
+			  (lfs2_block_t[2]){ 0, 1 });
+	p = p ? p : lfs_memo_find(lfs_of(vfs_mount_next(NULL))->memo,
+				  (lfs2_block_t[2]){ 1, 0 });
+	ok(p && !p->sorted, "is left to littlefs");
+	vfs_unmount("/v");
+	ram_disk_fini(&disk);
+}
+
+/* A rename that ended between its two commits: the old name is on the disk, and
+ * not there. */
+static void test_half_renamed(void)
+{
+	int both = 0, none = 0, old = 0, new = 0;
+
+	for (long n = 0; n < 40; n++) {
+		struct file_stat st;
+		bool a, b;
+
+		ram_disk_init(&disk, "disk0", 1 << 20);
+		lfs_format(&disk.bd);
+		lfs_mount("/v", &disk.bd, &(struct lfs_options){ 0 });
+		vfs_mkdir("/v/from", 0755);
+		vfs_mkdir("/v/to", 0755);
+		help_put("/v/from/a", "a", 1);
+		help_put("/v/from/b", "b", 1);
+		help_put("/v/from/c", "c", 1);
+		help_put("/v/to/b", "b", 1);
+		disk.fail_at = disk.requests + n;
+		disk.fail_for_ever = true;
+		vfs_rename("/v/from/b", "/v/to/c");
+		vfs_unmount("/v");
+		disk.fail_at = -1;
+		disk.fail_for_ever = false;
+		lfs_mount("/v", &disk.bd, &(struct lfs_options){ .read_only = true });
+		a = vfs_stat("/v/from/b", &st) == 0;
+		b = vfs_stat("/v/to/c", &st) == 0;
+		both += a && b;
+		none += !a && !b;
+		old += a && vfs_stat("/v/to/c", &st) == -ENOENT;
+		new += b && vfs_stat("/v/from/aa", &st) == -ENOENT &&
+		       vfs_stat("/v/from/c", &st) == 0 &&
+		       vfs_stat("/v/from/d", &st) == -ENOENT;
+		vfs_unmount("/v");
+		ram_disk_fini(&disk);
+	}
+	ok(!both && !none && old && new, "half a rename is one or the other: "
+	   "%d old, %d new", old, new);
+}
+
 int main(void)
 {
 	const char *env = getenv("LFS_SEED");
@@ -269,6 +350,8 @@ int main(void)
 	test_compare();
 	test_forget();
 	test_bytes();
+	test_unsorted();
+	test_half_renamed();
 	workload("memory for all", 64u << 20, steps);
 	workload("memory for some", 600 << 10, steps);
 	workload("next to none", 64 << 10, steps / 2);
