@@ -31,14 +31,17 @@
 static struct ram_disk disk;
 static uint8_t *good, was_meta[BLOCKS];
 static struct volume_sum sum;
-static char said[400];
+static char said[4000];
+static bool all_said;
 static unsigned n_changed, n_silent_whole, n_silent_data, n_missed;
 
 static void keep(const struct check *c, const char *text)
 {
+	size_t n = strlen(said);
+
 	(void)c;
-	if (!said[0])
-		snprintf(said, sizeof(said), "%s", text);
+	if (!n || all_said)
+		snprintf(said + n, sizeof(said) - n, "%s\n", text);
 }
 
 static struct check run_check(bool data)
@@ -134,6 +137,30 @@ static void single_bytes(uint32_t seed)
 	}
 }
 
+/* A block of one commit (its others are taken away) that is damaged: what it
+ * said of the next older state is all there is to see. */
+static void only_commits(void)
+{
+	static struct meta m;
+
+	for (unsigned b = 0; b < BLOCKS; b++) {
+		uint8_t *p = disk.data + b * 4096;
+
+		for (unsigned end = 16; was_meta[b] && end <= 4096; end += 16) {
+			memset(m.b, 0xff, 4096);
+			memcpy(m.b, p, end);
+			meta_parse(&m);
+			if (!m.good)
+				continue;
+			memset(p + end, 0xff, 4096 - end);
+			p[30] ^= 1;
+			judge(b, false, "its only commit");
+			break;
+		}
+		restore();
+	}
+}
+
 static void make(void)
 {
 	static struct meta m;
@@ -205,6 +232,100 @@ static void edited(void)
 	expect("a list of blocks that leads out", "it names block 160");
 }
 
+/* Where the damage is told by what is left behind it. */
+static void commits_behind(void)
+{
+	unsigned lost = 0, beginning = 0;
+
+	for (unsigned b = 0; b < BLOCKS; b++) {
+		for (unsigned at = 30; was_meta[b] && at < 4000; at += 331) {
+			disk.data[b * 4096 + at] ^= 4;
+			all_said = true;
+			run_check(false);
+			all_said = false;
+			lost += strstr(said, "newer commits behind") != NULL;
+			beginning += strstr(said, "the beginning of") != NULL;
+			restore();
+		}
+		for (unsigned k = 0; was_meta[b] && k < 512; k++)
+			disk.data[b * 4096 + k] = (uint8_t)(k * 7);
+		all_said = true;
+		run_check(false);
+		all_said = false;
+		beginning += strstr(said, "the beginning of") != NULL;
+		restore();
+	}
+	printf("# commits lost: %u, beginnings: %u\n", lost, beginning);
+	ok(lost > 5 && beginning > 2, "commits behind damage are found");
+}
+
+/* What entries say, sums made right again: `from` is found, `len` bytes. */
+static void replace(const void *from, const void *to, size_t len)
+{
+	for (uint32_t at = 0; at + len < SIZE; at++) {
+		if (!was_meta[at / 4096] || memcmp(disk.data + at, from, len))
+			continue;
+		memcpy(disk.data + at, to, len);
+		volume_fix_sums(disk.data + at / 4096 * 4096);
+	}
+}
+
+/* The place of a file's blocks: first block and size, as in its entry. */
+static void places(void)
+{
+	uint32_t size = 60000, head = 0, to[2];
+
+	for (uint32_t at = 0; at + 8 < SIZE && !head; at++)
+		if (was_meta[at / 4096] && !memcmp(disk.data + at + 4, &size, 4))
+			memcpy(&head, disk.data + at, 4);
+	to[0] = BLOCKS;
+	to[1] = size;
+	replace((uint32_t[]){ head, size }, to, 8);
+	expect("a first block just outside", "block 160 lies outside the volume");
+	to[0] = head;
+	to[1] = 0x7fffffff;
+	replace((uint32_t[]){ head, size }, to, 8);
+	expect("a size beyond the volume", "more than the volume");
+	to[1] = 0x80000000;
+	replace((uint32_t[]){ head, size }, to, 8);
+	expect("a size beyond all files", "more than a file of this volume");
+	to[1] = 30000;
+	replace((uint32_t[]){ head, size }, to, 8);
+	expect("a size that does not fit to the blocks", "/big: ");
+	/* The last block, number 14, has the only shortcut to number 12. */
+	memcpy(disk.data + head * 4096 + 4, &(uint32_t){ 5 }, 4);
+	expect("a wrong shortcut", "a shortcut says 5");
+}
+
+/* Attributes: their tags are not found by content, so they are made wrong
+ * where they are made. */
+static void attributes(void)
+{
+	struct lfs_volume *v;
+	const char *rel;
+
+	if (lfs_mount("/v", &disk.bd, &(struct lfs_options){ 0 }) < 0)
+		abort();
+	v = lfs_of(vfs_find_mount("/v", &rel));
+	lfs2_setattr(&v->lfs, "big", 0x74, "abc", 3);
+	lfs2_setattr(&v->lfs, "tiny", 0x6d, "ab", 2);
+	lfs2_setattr(&v->lfs, "one", 0x6d, "\xff\xff\0\0", 4);
+	lfs2_setattr(&v->lfs, "/", 0x47, "\x02\0\0\0", 4);
+	lfs2_setattr(&v->lfs, "none", 0x11, "x", 1);
+	(void)vfs_sync();
+	if (vfs_unmount("/v") < 0)
+		abort();
+	all_said = true;
+	run_check(false);
+	all_said = false;
+	ok(strstr(said, "/big: the modification time has 3 bytes"), "a time of 3 bytes");
+	ok(strstr(said, "/tiny: the permissions have 2 bytes"), "a mode of 2");
+	ok(strstr(said, "/one: the permissions are 177777"), "a strange mode");
+	ok(strstr(said, "format version 2, this Glint knows up to 1"), "a newer format");
+	ok(strstr(said, "/none: has an attribute that"), "an unknown attribute");
+	restore();
+}
+
 static void cut_short(void)
 {
 	disk.bd.n_sectors -= 8 * 10;
@@ -232,6 +353,7 @@ int main(void)
 	   c.n_dirs - 1, "as many files and directories as a mount shows");
 	whole_blocks();
 	single_bytes(1);
+	only_commits();
 	printf("# %u changes of the tree; not to be seen: %u of data only, %u by "
 	       "losing the newer of two metadata blocks\n", n_changed,
 	       n_silent_data, n_silent_whole);
@@ -239,6 +361,9 @@ int main(void)
 	ok(n_missed == 0, "every change of the tree is noticed");
 	ok(n_silent_whole <= 50, "few by losing a whole block");
 	edited();
+	commits_behind();
+	places();
+	attributes();
 	cut_short();
 	ram_disk_fini(&disk);
 	free(good);
