@@ -133,8 +133,8 @@ class Judge:
                                 last["dropped"], lambda n, got: got == content(n, BIG)))
 
 
-def start(d, load):
-    return Guest("powercut", mem="8M", kargs="mount=disk0:/data:littlefs mount=disk1:/full:littlefs", args=load,
+def start(d, load, way="microvm"):
+    return Guest("powercut", way=way, mem="8M", kargs="mount=disk0:/data:littlefs mount=disk1:/full:littlefs", args=load,
                  disks=[(f"{d}/data.img", ",cache=writeback"), (f"{d}/full.img", ",cache=writeback")])
 
 
@@ -142,7 +142,8 @@ def kill_one(d, rng, judge):
     """One boot and its end: what is wrong, or None."""
     load = rng.choice(LOADS)
     early = rng.random() < 0.1          # while it starts and mounts
-    with start(d, load) as g:
+    way = "q35" if rng.random() < 0.25 else "microvm"
+    with start(d, load, way) as g:
         begun = None if early else g.wait_for(r"begins\n|WRONG.*\n", 40)
         end = time.monotonic() + rng.uniform(0, 0.1 if early else 0.8)
         while time.monotonic() < end:
@@ -155,7 +156,7 @@ def kill_one(d, rng, judge):
     judge.hear(text)
     trouble = judge.verdict(Files(f"{d}/data.img", f"{d}/x"), Files(f"{d}/full.img", f"{d}/y"))
     if trouble or "WRONG" in text or (not begun and not early):
-        return f"load '{load or 'all'}': {trouble or text[-400:]}"
+        return f"{way}, load '{load or 'all'}': {trouble or text[-400:]}"
     return None
 
 
