@@ -48,7 +48,7 @@ int walk_finish(struct target *t, int r)
 	error = error ? error : file_blkdev_error();
 	if (target_close(t) < 0)
 		s = -EIO;
-	if (r >= 0 && (s < 0 || error)) {
+	if (error || (r >= 0 && s < 0)) {
 		warn("%s: writing failed: %s", t->arg,
 		     strerror(error ? error : -s));
 		r = -EIO;

@@ -4,7 +4,7 @@
 
 What needs root, a loop device, QEMU, sgdisk or sfdisk is skipped without them.
 """
-import fcntl, hashlib, os, pty, random, resource, shutil, signal, subprocess, sys, tempfile, time
+import fcntl, hashlib, os, pty, random, resource, shutil, signal, struct, subprocess, sys, tempfile, time, zlib
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MKVOL = f"{ROOT}/build/host/mkvol"
@@ -160,6 +160,11 @@ def test_put_get():
     expect(0, "", "get", "d.img:last", "/src/big", "big.out")
     ok(sha("big.out") == sha("src/a") and os.stat("big.out").st_mode & 0o777 == 0o755, "with what was put, and its mode")
     ok(run("cat", "d.img:last", "/src/d/one", "/src/a").stdout == open("src/d/one", "rb").read() + open("src/a", "rb").read(), "cat of two files")
+    expect(0, "", "extract", "d.img:last", "sub", "/src/d", what="extract of a directory")
+    ok(tree("sub") == tree("src/d"), "gives what is in it")
+    expect(1, "File exists", "extract", "d.img:last", "sub", "/src/d", what="extract writes over nothing")
+    expect(1, "Is a directory", "cat", "d.img:last", "/src")
+    expect(0, "no partition table", "parts", "v.img")
     expect(0, "", "mkdir", "-p", "d.img:last", "/x/y/z")
     expect(0, "", "mv", "d.img:last", "/src", "/x/y")
     expect(0, "x/y/src/d/e/two", "ls", "d.img:last")
@@ -251,6 +256,20 @@ def test_grow_often():
     expect(0, "of 60.0 MiB used: clean", "check", "g.img")
 
 
+def table_is_good(d, lba):
+    h = d[lba * 512:lba * 512 + 92]
+    if h[:8] != b"EFI PART" or struct.unpack_from("<Q", h, 24)[0] != lba:
+        return False
+    at, n, size, crc = struct.unpack_from("<QIII", h, 72)
+    return zlib.crc32(h[:16] + bytes(4) + h[20:]) == struct.unpack_from("<I", h, 16)[0] and zlib.crc32(d[at * 512:at * 512 + n * size]) == crc
+
+
+def any_reader_finds_a_table(path):
+    """One that looks where the standard says, and nowhere else."""
+    d = open(path, "rb").read()
+    return table_is_good(d, 1) or table_is_good(d, len(d) // 512 - 1)
+
+
 def cut(lib, base, how, args):
     """Runs a resize cut off at every write. Returns how often, and what went wrong."""
     bad = []
@@ -264,6 +283,8 @@ def cut(lib, base, how, args):
         c = run("check", args[0])
         if c.returncode not in (0, 1) or "littlefs volume" not in c.text or "used: clean" not in c.text:
             bad.append(f"{at}: check says {c.text}")
+        if base != "plain.img" and not any_reader_finds_a_table("k.img"):
+            bad.append(f"{at}: no good table where others look for it")
         if run("cat", args[0], "/a").stdout != open("src/a", "rb").read():
             bad.append(f"{at}: /a is lost: {run('cat', args[0], '/a').text}")
         again = run("resize", *args)
@@ -373,6 +394,24 @@ def test_device():
         subprocess.run(["losetup", "-d", dev])
 
 
+def test_host_full():
+    os.mkdir("small")
+    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", "small"], capture_output=True).returncode:
+        return skip("a host's disk that is full", "needs root and a tmpfs")
+    try:
+        run("disk", "-o", "small/d.img", "--size", "16M", "p:littlefs:rest")
+        expect(1, "writing failed: No space left on device", "put", "small/d.img", "huge3", "src/big", "/", what="put into a sparse image on a host's full disk")
+        expect(0, "clean", "check", "small/d.img")
+        expect(1, "No space left on device", "disk", "-o", "small/e.img", "a:raw:db.bin", "b:raw:db.bin")
+        ok(os.listdir("small") == ["d.img"], "nothing half made is left", os.listdir("small"))
+        subprocess.run(["mount", "-o", "remount,size=32m", "small"], check=True)
+        expect(0, "", "put", "small/d.img", "huge3", "src/big", "/", what="with room again, the same command works")
+        ok(run("ls", "small/d.img").text == "big\nhuge3\n", "and nothing else is there", run("ls", "small/d.img").text)
+        expect(0, "clean", "check", "small/d.img")
+    finally:
+        subprocess.run(["umount", "small"])
+
+
 def limit():
     resource.setrlimit(resource.RLIMIT_FSIZE, (8 << 20, 8 << 20))
 
@@ -426,7 +465,7 @@ def main():
         open("vsrc/only-here", "w").write("x")
         run("volume", "-o", "v.img", "--size", "1M", "vsrc")
         run("disk", "-o", "tiny.img", "t:raw:1M")
-        for test in (test_make, test_refused, test_names, test_put_get, test_check, test_resize, test_grow_often, test_cut, test_half_done, test_locks, test_device, test_trouble):
+        for test in (test_make, test_refused, test_names, test_put_get, test_check, test_resize, test_grow_often, test_cut, test_half_done, test_locks, test_device, test_host_full, test_trouble):
             test()
         os.chdir(old)
     print(f"1..{n}")
