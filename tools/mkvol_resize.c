@@ -179,6 +179,7 @@ static void resize_disk(struct resize *z)
 	if (!z->max && z->want < z->disk)
 		die("%s: a disk cannot shrink (it has %llu bytes)", z->t.arg,
 		    (unsigned long long)z->disk);
+	load(z, &p);			/* a table that we can write? */
 	if (!z->max)
 		grow_file(z, z->want);
 	load(z, &p);
