@@ -265,7 +265,8 @@ def cache_bytes(guest):
     got = guest.do("metrics")
     if guest.kind == "linux":
         return sum(got.get(k, 0) for k in ("Buffers", "Cached", "SReclaimable"))
-    return got.get("glint_heap_bytes.fs", 0)
+    pages = sum(v for k, v in got.items() if k.startswith("glint_fs_cache_bytes"))
+    return pages + got.get("glint_heap_bytes.fs", 0)    # blocks; names and handles
 
 
 def cache_words(options):
