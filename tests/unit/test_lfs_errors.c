@@ -260,6 +260,58 @@ static void test_compactions(void)
 	ram_disk_fini(&d);
 }
 
+static struct lfs_volume *volume(void)
+{
+	return container_of(lfs_volumes.prev, struct lfs_volume, all);
+}
+
+/* The first allocation looks at every second block of a large file, and finds
+ * it by few reads; the flush thread looks before the next would have to. */
+static void test_scan(void)
+{
+	struct ram_disk d;
+	uint8_t *big = help_pattern(6 << 20, 9);
+	struct file *f;
+	uint64_t reads;
+	uint32_t left;
+	int r;
+
+	ram_disk_init(&d, "disk0", 16 << 20);
+	lfs_format(&d.bd);
+	lfs_mount("/v", &d.bd, &(struct lfs_options){ .cache_bytes = 1 << 20 });
+	vfs_open("/v/big", VFS_WR | VFS_CREATE, 0644, &f);
+	ok(help_write(f, big, 6 << 20) == 6 << 20, "a file of 1,500 blocks");
+	file_put(f);
+	help_remount(&d);
+	ok(volume()->cfg.lookahead_size * 8 >= d.bd.n_sectors / 8,
+	   "the window covers the volume");
+	host_shrink(1u << 30);
+	reads = d.bd.reads;
+	r = help_put("/v/small", big, 5000);
+	ok(r == 0 && d.bd.reads - reads < 60, "the first write after a mount "
+	   "takes %d reads", (int)(d.bd.reads - reads));
+	ok(!volume()->bd.scan.buf, "and keeps no memory");
+	reads = d.bd.reads;
+	vfs_open("/v/more", VFS_WR | VFS_CREATE | VFS_APPEND, 0644, &f);
+	help_write(f, big, 6 << 20);
+	left = volume()->lfs.free.size - volume()->lfs.free.i;
+	/* The window's end may be full of files: then the next one. */
+	for (int i = 0; left > volume()->lfs.free.size / 8 && i < 2000; i++) {
+		f->ops->truncate(f, 0);
+		help_write(f, big, 1 << 16);
+		left = volume()->lfs.free.size - volume()->lfs.free.i;
+	}
+	host_now += 10 * NSEC_PER_SEC;
+	lfs_flush_due(host_now, NSEC_PER_SEC);
+	ok(volume()->lfs.free.size - volume()->lfs.free.i > left,
+	   "the flush thread looks for blocks when few are known (%u)", left);
+	file_put(f);
+	ok(help_file_is("/v/big", big, 6 << 20), "nothing is given away twice");
+	vfs_unmount("/v");
+	ram_disk_fini(&d);
+	free(big);
+}
+
 int main(void)
 {
 	host_log_quiet = true;
@@ -270,6 +322,7 @@ int main(void)
 	test_read_errors();
 	test_flushes();
 	test_compactions();
+	test_scan();
 	ok(host_heap_live == 0, "no memory lost: %ld", host_heap_live);
 	free(old_data);
 	free(new_data);
