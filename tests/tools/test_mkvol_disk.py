@@ -221,6 +221,7 @@ def test_check():
 
 def test_resize():
     expect(0, "100.0 MiB", "resize", "d.img:last", "100M")
+    expect(0, "of 100.0 MiB used: clean", "check", "d.img:last")
     expect(0, "clean", "check", "d.img")
     ok("damaged" not in run("parts", "d.img").text and "100.0 MiB" in run("parts", "d.img").text, "resize grows partition, file and volume")
     os.truncate("d.img", 300 << 20)
@@ -362,7 +363,24 @@ def test_half_done():
         ok("a rename was cut off" in notes if new else "being made or removed" in notes, "some of them were left half done, and check said so", notes)
 
 
+def lock_byte(f, cmd, kind, at):
+    """The kind of lock that is there (F_OFD_GETLK), or sets one (F_OFD_SETLK)."""
+    return struct.unpack("hhqqi4x", fcntl.fcntl(f, cmd, struct.pack("hhqqi4x", kind, os.SEEK_SET, at, 1, 0)))[0]
+
+
 def test_locks():
+    get, put = 36, 37       # F_OFD_GETLK, F_OFD_SETLK
+    for at, text in (101, "in use by a running machine"), (103, "in use by a running machine"), (201, "in use by a running machine"), (203, "in use by a running machine"):
+        with open("d.img", "r+b") as f:
+            lock_byte(f, put, fcntl.F_RDLCK, at)
+            expect(1, text, "put", "d.img:data", "src/a", "/locked", what=f"a lock on byte {at} alone is honoured")
+    p = subprocess.Popen([MKVOL, "put", "d.img:db", "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    time.sleep(0.5)
+    with open("d.img", "r+b") as f:
+        held = [at for at in range(100, 208) if lock_byte(f, get, fcntl.F_WRLCK, at) != fcntl.F_UNLCK]
+    p.stdin.close()
+    p.wait(30)
+    ok(held == [100, 101, 103, 201, 203], "mkvol holds the bytes that it says", held)
     with open("d.img", "r+b") as f:
         fcntl.flock(f, fcntl.LOCK_EX)
         expect(1, "in use by another program", "put", "d.img:data", "src/a", "/locked")

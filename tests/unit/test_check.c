@@ -235,7 +235,7 @@ static void edited(void)
 /* Where the damage is told by what is left behind it. */
 static void commits_behind(void)
 {
-	unsigned lost = 0, beginning = 0;
+	unsigned lost = 0, beginning = 0, torn = 0;
 
 	for (unsigned b = 0; b < BLOCKS; b++) {
 		for (unsigned at = 30; was_meta[b] && at < 4000; at += 331) {
@@ -245,6 +245,7 @@ static void commits_behind(void)
 			all_said = false;
 			lost += strstr(said, "newer commits behind") != NULL;
 			beginning += strstr(said, "the beginning of") != NULL;
+			torn += strstr(said, "something unfinished") != NULL;
 			restore();
 		}
 		for (unsigned k = 0; was_meta[b] && k < 512; k++)
@@ -257,6 +258,7 @@ static void commits_behind(void)
 	}
 	printf("# commits lost: %u, beginnings: %u\n", lost, beginning);
 	ok(lost > 5 && beginning > 2, "commits behind damage are found");
+	ok(torn > 0, "so is what lies behind the last one");
 }
 
 /* What entries say, sums made right again: `from` is found, `len` bytes. */
