@@ -104,7 +104,7 @@ struct hv_device {
 	uint8_t pad[3];
 	uint32_t generation;		/* [live] of config[], virtio 2.5.1 */
 	uint8_t config[HV_CONFIG_MAX];	/* [live] virtio configuration space */
-	char name[24];			/* [in] "net0", "disk0": for messages */
+	char name[32];			/* [in] "net0", "disk0": for messages */
 };
 _Static_assert(sizeof(struct hv_device) == 128, "hv_device");
 
