@@ -95,7 +95,10 @@ _Static_assert(sizeof(struct hv_module) == 64, "hv_module");
 #define HV_CONFIG_MAX	64u
 
 struct hv_device {
-	uint32_t virtio_id;		/* [in] 1 net, 2 block, 3 console, 4 entropy */
+	/* [in] 1 net, 2 block, 3 console, 4 entropy. A console offers
+	 * VIRTIO_CONSOLE_F_EMERG_WRITE with a configuration of 12 bytes; its
+	 * emergency write is HV_PUTS. */
+	uint32_t virtio_id;
 	uint32_t n_queues;		/* [in] */
 	uint16_t queue_max[HV_QUEUES_MAX];	/* [in] entries, powers of two */
 	uint32_t config_len;		/* [in] bytes of config[] that count */
@@ -154,8 +157,9 @@ enum hv_call {
 	 * once. 0 after the deadline, or early for no reason. */
 	HV_WAIT = 1,
 	/* a = device << 16 | queue: there are new buffers in the available
-	 * ring. 0. A device that asked for none of it (used flags, avail_event)
-	 * need not be told. */
+	 * ring. 1: the device's bit of HV_WAIT is set already (it has used
+	 * buffers), and is handed out by this; else 0. A device that asked for
+	 * none of it (used flags, avail_event) need not be told. */
 	HV_KICK = 2,
 	/* a = status 0..255, or HV_EXIT_REBOOT, HV_EXIT_CRASH (the guest has said
 	 * why on the console). Does not return. */
@@ -183,8 +187,8 @@ enum hv_call {
 #define HV_EXIT_CRASH	0x101u		/* exit status of glint run: 134 */
 
 /* Bits of HV_WAIT: bit i < HV_DEVICES_MAX: device i used buffers, or changed its
- * configuration or status. */
-#define HV_EV_SHUTDOWN	(1ull << 63)	/* somebody asks the guest to end in order */
+ * configuration or status. Bit 63 is none, so that results are never negative. */
+#define HV_EV_SHUTDOWN	(1ull << 62)	/* somebody asks the guest to end in order */
 
 struct hv_queue {			/* [out] virtio 1.2, section 2.7 */
 	uint32_t num;			/* entries: a power of two, <= queue_max */
