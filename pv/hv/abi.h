@@ -145,6 +145,7 @@ _Static_assert(sizeof(struct hv_start) <= 2 * HV_PAGE, "two pages");
  * thread of control. */
 #define HV_EINVAL	22		/* a number out of range */
 #define HV_EFAULT	14		/* an address outside guest memory */
+#define HV_ENOMEM	12		/* the host has none left */
 #define HV_ENOSYS	38		/* unknown call */
 
 enum hv_call {
