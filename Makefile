@@ -30,6 +30,7 @@ all_pv	:= $(sort $(patsubst pv/%/platform.mk,%,$(wildcard pv/*/platform.mk)))
 PV	?= $(all_pv)
 no_pv	:= $(filter-out $(all_pv),$(PV))
 DRIVERS	:=
+BUSES	:=
 -include $(PV:%=pv/%/platform.mk)
 
 # ---- sources by layer -------------------------------------------------------
@@ -42,7 +43,8 @@ libc_src    := $(call src_of,libc)
 app_src	    := $(addprefix $(app_dir)/,$(SRC) $(SRC_GLINT))
 net_src	    := $(if $(filter net,$(NEEDS)),$(call src_of,net))
 fs_src	    := $(if $(filter fs,$(NEEDS)),$(call src_of,fs))
-driver_src  := $(filter-out $(if $(net_src),,%net.c) $(if $(fs_src),,%blk.c),$(driver_src))
+no_bus	    := $(filter-out $(BUSES),pci mmio hv)
+driver_src  := $(filter-out $(if $(net_src),,%net.c) $(if $(fs_src),,%blk.c) $(no_bus:%=drivers/%.c) $(no_bus:%=\%_%.c),$(driver_src))
 
 include net/lwip.mk
 include fs/littlefs.mk
@@ -67,10 +69,10 @@ PICOINC	:= -isystem $(PICO)/include -D_GNU_SOURCE -D_POSIX_TIMERS=1 \
 	   -D_POSIX_MONOTONIC_CLOCK=200112L -D_POSIX_THREADS=1
 VERSION	:= 0.1.0
 # What each layer may include: the staged folder holds nothing else.
-allow_boot    := boot kernel
+allow_boot    := boot kernel pv/hv/abi.h
 allow_kernel  := kernel pv/pv.h
 allow_pv      := pv kernel
-allow_drivers := drivers kernel pv/pv.h
+allow_drivers := drivers kernel pv/pv.h pv/hv/abi.h
 allow_net     := net kernel pv/pv.h
 allow_fs      := fs kernel pv/pv.h
 allow_libc    := libc kernel pv/pv.h

@@ -43,6 +43,7 @@ struct boot_info {
 	unsigned n_modules;
 	char cmdline[BOOT_CMDLINE_MAX];
 	uint64_t rsdp;			/* paddr of (a copy of) the ACPI RSDP or 0 */
+	uint64_t start_block;		/* BOOT_HV: where it lies, for good; or 0 */
 	uint64_t tsc_at_entry;		/* cycle counter in the first instructions */
 	uint8_t seed[32];		/* from the boot protocol */
 	unsigned seed_len;		/* bytes of seed, 0: none */

@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: BSD-2-Clause
 DRIVERS += virtio
+BUSES += mmio pci

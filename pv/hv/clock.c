@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Time and events. Time is the clock record of the start block, which the
+ * hypervisor keeps right, or a hypercall where the host's counter is not
+ * usable; our time 0 is when `glint run` began. Event line i is device i.
+ */
+#include "pv/hv/hv.h"
+
+#include "kernel/event.h"
+#include "kernel/power.h"
+#include "pv/x86/cpu.h"
+#include "pv/x86/pvclock.h"
+
+#define LINES		((1ull << HV_DEVICES_MAX) - 1)
+/* Programs that poll without end look at the devices this often, not oftener:
+ * a look is a system call or more. Cycles; 5 us or so. */
+#define SWEEP_CYCLES	16384u
+
+static const struct pvclock_time SHARED *record;	/* NULL: ask */
+static nsec_t last;			/* what hv_now() said last */
+static nsec_t base;			/* clock time of our time 0 */
+static uint64_t lines_on, swept;
+
+_Static_assert(sizeof(struct pvclock_time) == sizeof(struct hv_clock),
+	       "one layout of clock records");
+
+void hv_clock_init(void)
+{
+	struct hv_clock c;
+	nsec_t began;
+
+	shared_copy_in(&c, &hv_start->clock, sizeof(c));
+	record = c.flags & PVCLOCK_TSC_STABLE ?
+		 (const struct pvclock_time SHARED *)&hv_start->clock : NULL;
+	base = hv_now();
+	began = shared_load64(&hv_start->start_ns);
+	if (began && began < base)
+		base = began;
+	last = 0;
+}
+
+nsec_t hv_now(void)
+{
+	nsec_t ns = 0;
+
+	if (!record || !pvclock_read(record, x86_rdtsc, &ns)) {
+		int64_t told = hv_call(HV_NOW, 0, 0, 0);
+
+		ns = told > 0 ? (nsec_t)told : 0;
+	}
+	/* Never back: the rate is refined while we run. */
+	ns = ns > base ? ns - base : 0;
+	if (ns > last)
+		last = ns;
+	return last;
+}
+
+nsec_t hv_wall(void)
+{
+	uint64_t wall = hv_start ? shared_load64(&hv_start->wall_ns) : 0;
+
+	return wall ? wall + base + hv_now() : 0;
+}
+
+void hv_line(unsigned line, bool on)
+{
+	if (line >= HV_DEVICES_MAX)
+		return;
+	if (on)
+		lines_on |= 1ull << line;
+	else
+		lines_on &= ~(1ull << line);
+}
+
+void hv_wait(nsec_t deadline)
+{
+	int64_t told;
+	uint64_t bits;
+
+	if (event_pending())
+		deadline = 0;
+	if (!deadline && x86_rdtsc() - swept < SWEEP_CYCLES)
+		return;
+	if (deadline)			/* clock time; NEVER stays what it is */
+		deadline = deadline < NSEC_NEVER - base ? deadline + base : NSEC_NEVER;
+	told = hv_call(HV_WAIT, deadline, 0, 0);
+	swept = x86_rdtsc();
+	if (told <= 0)
+		return;
+	bits = (uint64_t)told;
+	if (bits & HV_EV_SHUTDOWN)
+		power_request(POWER_OFF);
+	for (bits &= lines_on & LINES; bits; bits &= bits - 1)
+		event_set_pending((unsigned)__builtin_ctzll(bits));
+}
