@@ -78,6 +78,12 @@ static inline long sys_ioctl(int fd, unsigned long request, unsigned long arg)
 
 struct pollfd;
 struct __kernel_timespec;
+#define SYS_CLOCK_REALTIME 0
+static inline long sys_clock_gettime(int clock, struct __kernel_timespec *now)
+{
+	return sys_raw(__NR_clock_gettime, clock, (long)now, 0, 0, 0, 0);
+}
+
 static inline long sys_ppoll(struct pollfd *fds, unsigned n, struct __kernel_timespec *timeout)
 {
 	return sys_raw(__NR_ppoll, (long)fds, (long)n, (long)timeout, 0, 8, 0);

@@ -23,7 +23,8 @@
  * features and queue come through the thread that serves the devices.
  *
  * SIGPIPE must be ignored. System calls made, for the seccomp filter, by struct:
- *	net	readv writev on fd; ioctl(fd, TUNSETOFFLOAD) for taps; writev on pcap_fd
+ *	net	readv writev on fd; ioctl(fd, TUNSETOFFLOAD) for taps; writev on
+ *		pcap_fd, clock_gettime
  *	blk	preadv2 pwritev2 fdatasync fallocate on fd and direct_fd; futex WAIT and
  *		WAKE (private); read and write on d->event_fd
  *	console	read on in_fd, write on out_fd, ppoll on both
