@@ -6,19 +6,17 @@
  * driver accepted, a frame is one readv into the guest's buffers or one writev from
  * them. Everything else goes through a buffer of ours and gso.c: streams, peers
  * without that header, and large frames for a driver that does not take them. Order
- * is kept throughout: what finds no room stays in front.
+ * is kept throughout: what finds no room stays in front. This file: sending, start,
+ * end; net_rx.c: receiving.
  */
 #include <asm/errno.h>
 #include <linux/time_types.h>
 #include <string.h>
 
-#include "hv/dev/dev_impl.h"
+#include "hv/dev/net.h"
 #include "hv/sys.h"
 
-#define RXQ		0u
-#define TXQ		1u
 #define QUEUE_MAX	1024u
-#define BATCH		128u	/* frames for one sweep or kick */
 #define MTU_DEFAULT	1500u
 #define VLAN_ETH	18u	/* Ethernet header with a tag */
 
@@ -26,11 +24,6 @@
 #define TUN_F_CSUM	1u
 #define TUN_F_TSO4	2u
 #define TUN_F_TSO6	4u
-
-static struct net *net_of(struct devs *d, struct dev *v)
-{
-	return &d->u[v->index].net;
-}
 
 /* ---- capture ------------------------------------------------------------------- */
 
@@ -47,8 +40,7 @@ static int pcap_begin(int fd)
 	return n == sizeof(head) ? 0 : n < 0 ? (int)n : -EIO;
 }
 
-/* A capture that cannot be written ends; the network goes on. */
-static void capture(struct devs *d, struct dev *v, struct net *n, const struct iovec *iov,
+void net_capture(struct devs *d, struct dev *v, struct net *n, const struct iovec *iov,
 		    unsigned n_iov, size_t off, size_t len)
 {
 	struct iovec out[VQ_CHAIN_MAX + 1];
@@ -83,7 +75,7 @@ static void set_link(struct devs *d, struct dev *v, bool up)
 	dev_config_changed(d, v);
 }
 
-static void gone(struct devs *d, struct dev *v, const char *why)
+void net_gone(struct devs *d, struct dev *v, const char *why)
 {
 	struct net *n = net_of(d, v);
 
@@ -95,220 +87,22 @@ static void gone(struct devs *d, struct dev *v, const char *why)
 	set_link(d, v, false);
 }
 
-/* Of a call on the descriptor: 1 go on, 0 not now, -1 this frame is lost. */
-static int outcome(struct devs *d, struct dev *v, long ret)
+int net_outcome(struct devs *d, struct dev *v, long ret)
 {
 	if (ret > 0)
 		return 1;
 	if (ret == -EAGAIN || ret == -EINTR)
 		return 0;
 	if (ret == 0 || ret == -EPIPE || ret == -ECONNRESET || ret == -ENOTCONN)
-		gone(d, v, "the other side has ended the connection");
+		net_gone(d, v, "the other side has ended the connection");
 	else if (ret == -EBADFD || ret == -ENODEV || ret == -EBADF)
-		gone(d, v, "the network interface is gone");
+		net_gone(d, v, "the network interface is gone");
 	return -1;	/* too long, interface down, no memory: as on a wire */
-}
-
-/* ---- receive: the guest's buffers ------------------------------------------------- */
-
-/* Takes chains until the longest frame has room. */
-static bool fill(struct devs *d, struct dev *v, struct net *n)
-{
-	const struct vq_chain *c = &d->chain;
-
-	while (n->rx_room < n->rx_need && n->rx_n < (n->mergeable ? NET_RX_CHAINS : 1u)) {
-		if (!dev_peek(d, v, RXQ))
-			return false;
-		if (n->rx_first + n->rx_n == NET_RX_CHAINS) {
-			memmove(n->rx, n->rx + n->rx_first, n->rx_n * sizeof(n->rx[0]));
-			n->rx_first = 0;
-		}
-		if (n->iov_first + n->iov_n + c->n_in > NET_RX_IOV) {
-			memmove(n->iov, n->iov + n->iov_first, n->iov_n * sizeof(n->iov[0]));
-			n->iov_first = 0;
-			if (n->iov_n + c->n_in > NET_RX_IOV)
-				break;
-		}
-		if (c->in_len > UINT32_MAX / NET_RX_CHAINS) {
-			dev_fail(d, v, "receive buffer is too long");
-			return false;
-		}
-		vq_take(&v->vq[RXQ]);
-		n->rx[n->rx_first + n->rx_n].head = c->head;
-		n->rx[n->rx_first + n->rx_n].n_iov = c->n_in;
-		n->rx[n->rx_first + n->rx_n].len = (uint32_t)c->in_len;
-		n->rx_n++;
-		memcpy(n->iov + n->iov_first + n->iov_n, c->iov + c->n_out,
-		       c->n_in * sizeof(struct iovec));
-		n->iov_n += c->n_in;
-		n->rx_room += (uint32_t)c->in_len;
-	}
-	if (!n->mergeable && n->rx_room < n->rx_need && n->rx_n) {
-		dev_fail(d, v, "receive buffer is too short for a frame");
-		return false;
-	}
-	return n->rx_room >= n->rx_need;
-}
-
-/* `len` bytes, header included, lie in the first buffers: these go to the driver. */
-static void consume(struct dev *v, struct net *n, uint32_t len)
-{
-	uint16_t n_buffers = 0;
-	uint32_t first_iov = n->iov_first, room = 0;
-
-	for (uint32_t i = n->rx_first; room < len; i++) {
-		room += n->rx[i].len;
-		n_buffers++;
-	}
-	iov_write(n->iov + first_iov, n->iov_n, offsetof(struct virtio_net_hdr, num_buffers),
-		  &n_buffers, sizeof(n_buffers));
-	while (n_buffers--) {
-		uint32_t i = n->rx_first++, part = n->rx[i].len < len ? n->rx[i].len : len;
-
-		vq_push(&v->vq[RXQ], n->rx[i].head, part);
-		len -= part;
-		n->rx_n--;
-		n->rx_room -= n->rx[i].len;
-		n->iov_first += n->rx[i].n_iov;
-		n->iov_n -= n->rx[i].n_iov;
-	}
-}
-
-/* One frame straight into the guest's buffers. As outcome(). */
-static int receive_direct(struct devs *d, struct dev *v, struct net *n)
-{
-	long len = sys_readv(n->fd, n->iov + n->iov_first, n->iov_n);
-	int what = outcome(d, v, len);
-
-	if (what <= 0)
-		return what;
-	if (len > NET_HDR) {
-		if (n->pcap_fd >= 0)
-			capture(d, v, n, n->iov + n->iov_first, n->iov_n, NET_HDR,
-				(size_t)len - NET_HDR);
-		consume(v, n, (uint32_t)len);
-	}
-	return 1;
-}
-
-/* ---- receive: through our buffer ---------------------------------------------------- */
-
-/* The pieces of the frame in hand, as far as there is room; true: all of them. */
-static bool deliver(struct devs *d, struct dev *v, struct net *n)
-{
-	struct gso_piece p;
-
-	while (gso_next(&n->rx_gso, &p)) {
-		const struct iovec *iov = n->iov + n->iov_first;
-		uint32_t len = NET_HDR + p.head_len + p.data_len;
-
-		if (!fill(d, v, n) || n->rx_room < len) {
-			n->rx_starved = true;
-			return false;
-		}
-		iov = n->iov + n->iov_first;
-		iov_write(iov, n->iov_n, 0, &p.hdr, NET_HDR);
-		iov_write(iov, n->iov_n, NET_HDR, p.head, p.head_len);
-		iov_write(iov, n->iov_n, NET_HDR + p.head_len, p.data, p.data_len);
-		if (n->pcap_fd >= 0)
-			capture(d, v, n, iov, n->iov_n, NET_HDR, len - NET_HDR);
-		consume(v, n, len);
-		gso_advance(&n->rx_gso);
-	}
-	n->rx_cutting = false;
-	return true;
-}
-
-static void begin_deliver(struct net *n, const struct virtio_net_hdr *h, uint8_t *frame,
-			  uint32_t len)
-{
-	/* a piece that would not fit the driver's buffers would wait for ever */
-	if (gso_begin(&n->rx_gso, h, frame, len, n->may) == 0 &&
-	    (n->rx_gso.mss ? n->rx_gso.mss + n->rx_gso.head_len : len) + NET_HDR <= n->rx_need)
-		n->rx_cutting = true;
-}
-
-static int receive_message(struct devs *d, struct dev *v, struct net *n)
-{
-	struct virtio_net_hdr h = { 0 };
-	struct iovec iov[2] = { { &h, NET_HDR }, { n->in, NET_FRAME_MAX } };
-	long len = n->vnet_hdr ? sys_readv(n->fd, iov, 2) : sys_readv(n->fd, iov + 1, 1);
-	int what = outcome(d, v, len);
-
-	if (what <= 0)
-		return what;
-	if (n->vnet_hdr)
-		len -= NET_HDR;
-	if (len > 0)
-		begin_deliver(n, &h, n->in, (uint32_t)len);
-	return 1;
-}
-
-/* The next frame out of a stream's bytes, or more bytes. */
-static int receive_stream(struct devs *d, struct dev *v, struct net *n)
-{
-	static const struct virtio_net_hdr none;
-	uint32_t have = n->in_len - n->in_at, len;
-	long ret;
-	int what;
-
-	if (have >= 4) {
-		memcpy(&len, n->in + n->in_at, 4);
-		len = __builtin_bswap32(len);
-		if (len > NET_FRAME_MAX) {
-			gone(d, v, "the other side does not send frames");
-			return -1;
-		}
-		if (have >= 4 + len) {
-			n->in_at += 4 + len;
-			begin_deliver(n, &none, n->in + n->in_at - len, len);
-			return 1;
-		}
-	}
-	memmove(n->in, n->in + n->in_at, have);
-	n->in_at = 0;
-	n->in_len = have;
-	ret = sys_read(n->fd, n->in + have, sizeof(n->in) - have);
-	what = outcome(d, v, ret);
-	if (what > 0)
-		n->in_len += (uint32_t)ret;
-	return what;
-}
-
-static bool receive(struct devs *d, struct dev *v)
-{
-	struct net *n = net_of(d, v);
-	unsigned i;
-	int what = 1;
-
-	n->rx_starved = false;
-	for (i = 0; i < BATCH && what && v->running; i++) {
-		if (n->rx_cutting) {
-			if (!deliver(d, v, n))
-				break;
-			continue;
-		}
-		if (n->gone)
-			break;
-		if (!fill(d, v, n)) {
-			n->rx_starved = true;
-			break;
-		}
-		if (n->direct)
-			what = receive_direct(d, v, n);
-		else if (n->kind == DEV_NET_STREAM)
-			what = receive_stream(d, v, n);
-		else
-			what = receive_message(d, v, n);
-	}
-	v->again |= i == BATCH;
-	dev_publish(d, v, RXQ);
-	return i > 1 || (i == 1 && what);
 }
 
 /* ---- send --------------------------------------------------------------------------- */
 
-/* Writes the piece with what its kind of peer wants in front; as outcome(). */
+/* Writes the piece with what its kind of peer wants in front; as net_outcome(). */
 static int send_piece(struct devs *d, struct dev *v, struct net *n, const struct gso_piece *p)
 {
 	uint32_t frame_len = p->head_len + p->data_len, be = __builtin_bswap32(frame_len);
@@ -328,9 +122,9 @@ static int send_piece(struct devs *d, struct dev *v, struct net *n, const struct
 		part[0] = (struct iovec){ &h, NET_HDR };
 	total = (uint32_t)part[0].iov_len + frame_len;
 	if (n->pcap_fd >= 0 && !n->tx_sent)
-		capture(d, v, n, part + 1, 2, 0, frame_len);
+		net_capture(d, v, n, part + 1, 2, 0, frame_len);
 	ret = sys_writev(n->fd, rest, iov_skip(rest, part, 3, n->tx_sent));
-	what = outcome(d, v, ret);
+	what = net_outcome(d, v, ret);
 	if (what > 0 && n->kind == DEV_NET_STREAM) {
 		n->tx_sent += (uint32_t)ret;
 		if (n->tx_sent < total)
@@ -388,12 +182,12 @@ static bool transmit(struct devs *d, struct dev *v)
 			} else {
 				long ret = sys_writev(n->fd, c->iov, c->n_out);
 
-				if (outcome(d, v, ret) == 0) {
+				if (net_outcome(d, v, ret) == 0) {
 					n->tx_blocked = true;
 					break;
 				}
 				if (n->pcap_fd >= 0)
-					capture(d, v, n, c->iov, c->n_out, NET_HDR,
+					net_capture(d, v, n, c->iov, c->n_out, NET_HDR,
 						c->out_len - NET_HDR);
 			}
 		}
@@ -412,12 +206,12 @@ static bool transmit(struct devs *d, struct dev *v)
 
 bool net_kick(struct devs *d, struct dev *v, unsigned q)
 {
-	return q == TXQ ? transmit(d, v) : receive(d, v);
+	return q == TXQ ? transmit(d, v) : net_receive(d, v);
 }
 
 bool net_work(struct devs *d, struct dev *v)
 {
-	bool any = receive(d, v);
+	bool any = net_receive(d, v);
 
 	if (v->running)
 		any |= transmit(d, v);
@@ -430,7 +224,7 @@ bool net_prepare(struct devs *d, struct dev *v, struct pollfd *p)
 	short events = 0;
 
 	if (n->rx_starved) {
-		if (vq_want_kicks(&v->vq[RXQ]) && fill(d, v, n)) {
+		if (vq_want_kicks(&v->vq[RXQ]) && net_fill(d, v, n)) {
 			n->rx_starved = false;
 			return true;
 		}
