@@ -185,6 +185,7 @@ $(B)/host/mkvol: $(MKVOL_SRC) $(wildcard fs/*.h tools/*.h kernel/*.h kernel/lib/
 	@mkdir -p $(@D); echo "  HOSTCC $@"
 	@$(HOSTCC) -std=gnu11 -O2 -g -Wall -Wextra -I. $(MKVOL_CFLAGS) $(MKVOL_SRC) -o $@
 
+include hv/hv.mk
 include tests/tests.mk
 
 sizes: ## size of each image by layer

@@ -9,9 +9,9 @@
 
 #include <asm/unistd.h>
 #include <linux/futex.h>
+#include <linux/uio.h>		/* struct iovec */
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/uio.h>		/* struct iovec */
 
 #ifndef sys_raw
 #define sys_raw sys_call6
