@@ -336,8 +336,9 @@ int devs_prepare(struct devs *d, struct pollfd *pfd, unsigned max)
 		while (more--)
 			d->poll_dev[n++] = (uint8_t)i;
 	}
-	if (d->pool.n) {
+	if (d->pool.n)
 		busy |= pool_prepare(d);
+	if (d->event_fd >= 0) {
 		pfd[n] = (struct pollfd){ .fd = d->event_fd, .events = POLLIN };
 		d->poll_dev[n++] = POLL_EVENT_FD;
 	}

@@ -104,8 +104,8 @@ void devs_set_log(struct devs *d, int fd);
 
 /* How many would serve these devices well: 0 without a disk. */
 unsigned devs_workers_wanted(const struct devs *d);
-/* Makes an eventfd number beforehand known that wakes the sleeper in ppoll: needed
- * as soon as there is a worker. */
+/* A non-blocking eventfd that wakes the sleeper in ppoll: workers use it, and so may
+ * others. Needed as soon as there is a worker. */
 void devs_set_event_fd(struct devs *d, int fd);
 /* Starts `n` threads by clone() (same memory, descriptors, signal handlers; all
  * signals blocked) on stacks inside struct devs. Without them, disks work too, but a
