@@ -32,6 +32,7 @@ void hv_clock_init(void)
 	shared_copy_in(&c, &hv_start->clock, sizeof(c));
 	record = c.flags & PVCLOCK_TSC_STABLE ?
 		 (const struct pvclock_time SHARED *)&hv_start->clock : NULL;
+	base = last = 0;
 	base = hv_now();
 	began = shared_load64(&hv_start->start_ns);
 	if (began && began < base)
