@@ -111,8 +111,9 @@ void devs_set_event_fd(struct devs *d, int fd);
  * signals blocked) on stacks inside struct devs. Without them, disks work too, but a
  * guest waits for each request. 0 or -errno. */
 int devs_start_workers(struct devs *d, unsigned n);
-/* What each thread runs, for those who start threads in their own way. Ends after
+/* What each thread runs, for those who start `n` threads in their own way. Ends after
  * devs_stop_workers(). */
+void devs_count_workers(struct devs *d, unsigned n);
 void devs_worker(struct devs *d);
 void devs_stop_workers(struct devs *d);
 

@@ -141,6 +141,11 @@ void devs_worker(struct devs *d)
 	}
 }
 
+void devs_count_workers(struct devs *d, unsigned n)
+{
+	d->pool.n = n;
+}
+
 void devs_stop_workers(struct devs *d)
 {
 	__atomic_store_n(&d->pool.stop, 1, __ATOMIC_SEQ_CST);

@@ -14,6 +14,7 @@
 
 struct peer_sys_rule peer_sys_rule;
 unsigned long peer_sys_calls;
+long peer_sys_last_flags;
 
 long peer_sys(long nr, long a, long b, long c, long d, long e, long f);
 long peer_sys(long nr, long a, long b, long c, long d, long e, long f)
@@ -22,6 +23,8 @@ long peer_sys(long nr, long a, long b, long c, long d, long e, long f)
 	long ret;
 
 	__atomic_fetch_add(&peer_sys_calls, 1, __ATOMIC_RELAXED);
+	if (nr == SYS_pwritev2)
+		__atomic_store_n(&peer_sys_last_flags, f, __ATOMIC_RELAXED);
 	if (r->times && r->nr == nr && (r->fd < 0 || r->fd == (int)a)) {
 		if (r->after) {
 			r->after--;

@@ -67,3 +67,4 @@ struct peer_sys_rule {
 };
 extern struct peer_sys_rule peer_sys_rule;
 extern unsigned long peer_sys_calls;
+extern long peer_sys_last_flags;	/* the last of pwritev2 */
