@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/fs.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 
 struct peer_sys_rule peer_sys_rule;
 unsigned long peer_sys_calls;
+bool peer_sys_slow;
 long peer_sys_last_flags;
 
 long peer_sys(long nr, long a, long b, long c, long d, long e, long f);
@@ -23,6 +25,8 @@ long peer_sys(long nr, long a, long b, long c, long d, long e, long f)
 	long ret;
 
 	__atomic_fetch_add(&peer_sys_calls, 1, __ATOMIC_RELAXED);
+	if (peer_sys_slow && (nr == SYS_preadv2 || nr == SYS_pwritev2) && f == RWF_NOWAIT)
+		return -EAGAIN;
 	if (nr == SYS_pwritev2)
 		__atomic_store_n(&peer_sys_last_flags, f, __ATOMIC_RELAXED);
 	if (r->times && r->nr == nr && (r->fd < 0 || r->fd == (int)a)) {

@@ -66,5 +66,6 @@ struct peer_sys_rule {
 	int fd, times, after;		/* the first `after` go through */
 };
 extern struct peer_sys_rule peer_sys_rule;
+extern bool peer_sys_slow;		/* nothing is in the page cache: RWF_NOWAIT fails */
 extern unsigned long peer_sys_calls;
 extern long peer_sys_last_flags;	/* the last of pwritev2 */
