@@ -57,6 +57,7 @@ const char *hv_parse(struct boot_parser *p, uint64_t start)
 		return "boot: the start block has more devices than it can hold";
 	memcpy(p->bi->seed, s->seed, sizeof(s->seed));
 	p->bi->seed_len = sizeof(s->seed);
+	p->bi->ram_is_zero = true;
 	error = boot_set_cmdline(p, start + FIELD(cmdline));
 	if (error)
 		return error;

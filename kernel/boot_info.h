@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define BOOT_CMDLINE_MAX	2048	/* bytes with the NUL; longer: boot error */
@@ -39,6 +40,7 @@ struct boot_info {
 	struct boot_region region[BOOT_REGIONS_MAX];
 	unsigned n_regions;
 	uint64_t ram_bytes;		/* RAM of the machine, for messages */
+	bool ram_is_zero;		/* what region[] names, by the protocol */
 	struct boot_module module[BOOT_MODULES_MAX];
 	unsigned n_modules;
 	char cmdline[BOOT_CMDLINE_MAX];

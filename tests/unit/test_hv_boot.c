@@ -67,6 +67,7 @@ static void honest(void)
 	ok(!parse(), "a good block parses");
 	ok(bi.start_block == START && !strcmp(bi.cmdline, "ip=dhcp -- /site"),
 	   "its place and the command line");
+	ok(bi.ram_is_zero, "memory is zero");
 	ok(bi.seed_len == 32 && bi.seed[0] == 0x5a && bi.seed[31] == 0x5a, "the seed");
 	ok(bi.n_modules == 2 && !strcmp(bi.module[0].name, "site.tar") &&
 	   bi.module[0].start == START - 4 * HV_PAGE &&
