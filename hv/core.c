@@ -32,7 +32,8 @@ struct note {
 	Elf64_Nhdr head;
 	char name[8];			/* "CORE" and padding */
 	struct prstatus status;
-};
+} PACKED;
+_Static_assert(offsetof(struct note, status) == 20, "note: padded to 4 bytes only");
 
 struct headers {
 	Elf64_Ehdr file;

@@ -152,12 +152,14 @@ static void print_registers(const struct fault_regs *r)
 		report("  %3s %016llx%s", names[i], (unsigned long long)values[i], i % 4 == 3 ? "\n" : "");
 }
 
-static const char *segv_text(const struct run *r, const struct fault_info *info)
+static const char *segv_text(const struct run *r, const struct fault_info *info, uint64_t rip)
 {
 	uint64_t end = HV_MEM_BASE + r->mem_size;
 
 	if (info->code == SI_KERNEL)
 		return "general protection fault: a privileged instruction, or an address that cannot be";
+	if (info->addr == rip && info->addr >= HV_PAGE)
+		return "page fault: no code may be executed there";
 	if (info->addr < HV_PAGE)
 		return "page fault: null pointer";
 	if (info->addr < HV_MEM_BASE || info->addr >= end)
@@ -167,11 +169,11 @@ static const char *segv_text(const struct run *r, const struct fault_info *info)
 	return "page fault: the page does not permit it";
 }
 
-static const char *reason(const struct run *r, const struct fault_info *info)
+static const char *reason(const struct run *r, const struct fault_info *info, uint64_t rip)
 {
 	switch (info->signo) {
 	case SIGSEGV:
-		return segv_text(r, info);
+		return segv_text(r, info, rip);
 	case SIGILL:
 		return "invalid instruction";
 	case SIGFPE:
@@ -188,7 +190,7 @@ static const char *reason(const struct run *r, const struct fault_info *info)
 /* An access just below the stack pointer, to a page without permission. */
 static const char *overflow_hint(const struct fault_info *info, const struct fault_regs *regs)
 {
-	if (info->signo != SIGSEGV || info->code != SEGV_ACCERR)
+	if (info->signo != SIGSEGV || info->code != SEGV_ACCERR || info->addr == regs->rip)
 		return "";
 	return regs->rsp - info->addr < HV_PAGE || info->addr - regs->rsp < 256 ? ": stack overflow" : "";
 }
@@ -196,7 +198,7 @@ static const char *overflow_hint(const struct fault_info *info, const struct fau
 void fault_report(const struct run *r, int pid, const struct fault_info *info,
 		  const struct fault_regs *regs)
 {
-	msg("the guest crashed: %s (signal %d, code %d), address %llx%s", reason(r, info), info->signo,
+	msg("the guest crashed: %s (signal %d, code %d), address %llx%s", reason(r, info, regs->rip), info->signo,
 	    info->code, (unsigned long long)info->addr, overflow_hint(info, regs));
 	print_registers(regs);
 	backtrace(r, pid, regs);

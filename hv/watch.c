@@ -35,6 +35,7 @@ struct watch {
 	bool terminal;			/* read from it */
 	int64_t deadline;		/* of the grace period, 0: none */
 	bool ended_by_us;
+	bool no_helper;			/* user networking ended by itself */
 };
 
 static bool is_ignored(int sig)
@@ -146,7 +147,7 @@ static int on_stop(struct watch *w, int status)
 static int on_signal_death(const struct watch *w, int sig)
 {
 	if (w->ended_by_us)
-		return EXIT_KILLED;
+		return w->no_helper ? EXIT_HOST : EXIT_KILLED;
 	if (sig == SIGKILL) {
 		msg("the guest was killed by somebody else (out of memory? see dmesg)");
 		return EXIT_KILLED;
@@ -183,6 +184,7 @@ static void on_helper_end(struct watch *w, int pid)
 		if (w->run->net[i].helper == pid) {
 			w->run->net[i].helper = 0;
 			msg("net%u: user networking has ended, and with it the guest", i);
+			w->no_helper = true;
 			end_guest(w);
 		}
 	}
@@ -192,8 +194,10 @@ static void wait_for_end(int pid)
 {
 	int status = 0;
 
-	while (SYS(wait4, pid, &status, __WALL, 0, 0, 0) == pid && WIFSTOPPED(status))
+	/* SIGKILL does not wake it out of the stop at its exit. */
+	do
 		sys_ptrace(PTRACE_CONT, pid, 0, 0);
+	while (SYS(wait4, pid, &status, __WALL, 0, 0, 0) == pid && WIFSTOPPED(status));
 }
 
 static int reap(struct watch *w)

@@ -177,6 +177,17 @@ static void keep_files(const struct run *r)
 	}
 }
 
+/* What ps shows, now that there are no arguments to be seen: "glint:httpd.elf". */
+static void name_process(const struct run *r)
+{
+	char name[16] = "glint:";
+	const char *slash = strrchr(r->image_path, '/');
+	const char *base = slash ? slash + 1 : r->image_path;
+
+	memcpy(name + 6, base, strnlen(base, sizeof(name) - 7));
+	sys_prctl(PR_SET_NAME, (uintptr_t)name);
+}
+
 static void drop(const struct run *r, struct proc *p, int parent)
 {
 	struct {
@@ -193,6 +204,7 @@ static void drop(const struct run *r, struct proc *p, int parent)
 	if (SYS(getppid, 0, 0, 0, 0, 0, 0) != parent)
 		sys_exit(125);
 	SYS(personality, 0, 0, 0, 0, 0, 0);	/* no READ_IMPLIES_EXEC */
+	name_process(r);
 	limit(p, RLIMIT_CORE, 0);
 	limit(p, RLIMIT_FSIZE, file_limit(r));
 	limit(p, RLIMIT_MEMLOCK, 0);

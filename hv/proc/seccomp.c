@@ -16,6 +16,7 @@
 #include "hv/sys.h"
 #include "kernel/lib/compiler.h"
 
+#define CLOCK_REALTIME_ID  0
 #define CLOCK_MONOTONIC_ID 1
 #define ARCH_SET_FS_OP	   0x1002
 
@@ -186,7 +187,7 @@ int seccomp_build(const struct seccomp_policy *policy, struct proc_filter_insn *
 		rule_low(&p, __NR_futex, 1, FUTEX_WAIT_PRIVATE, FUTEX_WAKE_PRIVATE);
 	rule_fds(&p, __NR_read, policy, FD_READ);
 	rule_fds(&p, __NR_write, policy, FD_WRITE);
-	rule_low(&p, __NR_clock_gettime, 0, CLOCK_MONOTONIC_ID, CLOCK_MONOTONIC_ID);
+	rule_low(&p, __NR_clock_gettime, 0, CLOCK_MONOTONIC_ID, CLOCK_REALTIME_ID);
 	rule_mprotect(&p, policy);
 	rule_fds(&p, __NR_fdatasync, policy, FD_PWRITEV2);
 	rule_fds(&p, __NR_fallocate, policy, FD_PWRITEV2);
