@@ -7,7 +7,7 @@ from vm import ROOT, Guest, Tap, build
 
 
 def timers(t):
-    for way in ("microvm", "q35"):
+    for way in ("microvm", "q35", "hv"):
         with Guest("core", way=way, args="timers") as g:
             g.wait_for("ready", 20)
             time.sleep(0.1)
@@ -33,14 +33,14 @@ def failing_disk(t, d):
 
 
 def unread_console(t):
-    for way, con in (("microvm", "virtio"), ("q35", "virtio"), ("q35", "serial")):
+    for way, con in (("microvm", "virtio"), ("q35", "virtio"), ("q35", "serial"), ("hv", "virtio")):
         g = Guest("core", way=way, console=con, args="flood")
         try:
             code = g.proc.wait(30)
         except subprocess.TimeoutExpired:
             code = None
         g.close()
-        t.ok(code == 13, f"{way}: a program ends though nobody reads its {con} console ({code})")
+        t.ok(code == (6 if way == "hv" else 6 * 2 + 1), f"{way}: a program ends though nobody reads its {con} console ({code})")
 
 
 def machines(t):
