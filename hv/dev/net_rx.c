@@ -148,6 +148,7 @@ static int receive_stream(struct devs *d, struct dev *v, struct net *n)
 {
 	static const struct virtio_net_hdr none;
 	uint32_t have = n->in_len - n->in_at, len;
+	struct iovec rest;
 	long ret;
 	int what;
 
@@ -167,7 +168,8 @@ static int receive_stream(struct devs *d, struct dev *v, struct net *n)
 	memmove(n->in, n->in + n->in_at, have);
 	n->in_at = 0;
 	n->in_len = have;
-	ret = sys_read(n->fd, n->in + have, sizeof(n->in) - have);
+	rest = (struct iovec){ n->in + have, sizeof(n->in) - have };
+	ret = sys_readv(n->fd, &rest, 1);
 	what = net_outcome(d, v, ret);
 	if (what > 0)
 		n->in_len += (uint32_t)ret;
