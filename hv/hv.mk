@@ -7,16 +7,19 @@
 HV	   := $(B)/host/glint
 HV_OBJ	   := $(B)/obj-hv
 HV_CC	   := $(HOSTCC)
-hv_blob_c  := $(wildcard hv/dev/*.c) hv/proc/call.c hv/proc/enter.c hv/clock.c hv/mem.c
-hv_c	   := $(wildcard hv/*.c hv/dev/*.c) hv/proc/child.c hv/proc/seccomp.c hv/proc/spawn.c \
-	      kernel/lib/fmt.c kernel/lib/string.c kernel/symbols.c
-hv_common  := -std=gnu11 -O2 -g -I. $(WARN) -Wconversion -ffreestanding -fno-builtin -mno-red-zone \
+hv_dev_c   := $(wildcard hv/dev/*.c)
+hv_shared  := kernel/lib/fmt.c kernel/lib/string.c kernel/symbols.c
+hv_blob_c  := $(hv_dev_c) hv/proc/call.c hv/proc/enter.c hv/clock.c hv/mem.c
+hv_c	   := $(wildcard hv/*.c) $(hv_dev_c) hv/proc/child.c hv/proc/seccomp.c hv/proc/spawn.c $(hv_shared)
+hv_s	   := hv/entry.S hv/proc/blob.S
+hv_blob_s  := hv/proc/entry.S
+hv_common  := -std=gnu11 -O2 -g -I. $(WARN) -Wconversion -ffreestanding -fno-builtin -fpie \
 	      -fvisibility=hidden -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fcf-protection=none \
 	      -ffunction-sections -fdata-sections -DGLINT_VERSION='"$(VERSION)"' -MMD -MP
-hv_flags   := $(hv_common) -fpie -fstack-protector-strong -mstack-protector-guard=global
-blob_flags := $(hv_common) -fpie -fno-stack-protector
-hv_objs	   := $(patsubst %.c,$(HV_OBJ)/%.o,$(hv_c)) $(HV_OBJ)/hv/start.o
-blob_objs  := $(patsubst %.c,$(HV_OBJ)/blob/%.o,$(hv_blob_c)) $(HV_OBJ)/blob/hv/proc/entry.o
+hv_guard   := -fstack-protector-strong -mstack-protector-guard=global
+hv_objs	   := $(patsubst %.c,$(HV_OBJ)/%.o,$(hv_c)) $(patsubst %.S,$(HV_OBJ)/%.o,$(hv_s))
+blob_objs  := $(patsubst %.c,$(HV_OBJ)/blob/%.o,$(hv_blob_c)) $(patsubst %.S,$(HV_OBJ)/blob/%.o,$(hv_blob_s))
+$(HV_OBJ)/hv/start.o: hv_guard := -fno-stack-protector
 
 .PHONY: glint
 glint: $(HV) $(HV)-net-user ## the hypervisor: build/host/glint
@@ -26,8 +29,9 @@ $(HV): $(hv_objs) hv/hv.mk
 		-Wl,--build-id $(hv_objs) -o $@
 $(HV_OBJ)/%.o: %.c hv/hv.mk
 	@mkdir -p $(@D); echo "  HOSTCC $<"
-	@$(HV_CC) $(hv_flags) -c $< -o $@
-$(HV_OBJ)/hv/start.o: hv/start.S $(HV_OBJ)/blob.bin
+	@$(HV_CC) $(hv_common) $(hv_guard) -c $< -o $@
+$(HV_OBJ)/%.o: %.S $(HV_OBJ)/blob.bin
+	@mkdir -p $(@D)
 	@$(HV_CC) -DBLOB='"$(HV_OBJ)/blob.bin"' -c $< -o $@
 $(HV_OBJ)/blob.bin: $(HV_OBJ)/blob.elf
 	@objcopy -O binary $< $@
@@ -35,9 +39,16 @@ $(HV_OBJ)/blob.elf: $(blob_objs) hv/proc/blob.ld
 	@ld -nostdlib -static --gc-sections -z noexecstack -T hv/proc/blob.ld $(blob_objs) -o $@
 $(HV_OBJ)/blob/%.o: %.c hv/hv.mk
 	@mkdir -p $(@D)
-	@$(HV_CC) $(blob_flags) -c $< -o $@
+	@$(HV_CC) $(hv_common) -fno-stack-protector -c $< -o $@
 $(HV_OBJ)/blob/%.o: %.S hv/hv.mk
 	@mkdir -p $(@D)
 	@$(HV_CC) -c $< -o $@
+
+# The monitor under the sanitizers, with a C library, for tests/hv.
+hv_asan_c  := $(filter-out hv/start.c hv/mem.c kernel/lib/string.c,$(hv_c)) tests/hv/asan_main.c
+$(HV)-asan: $(hv_asan_c) hv/proc/blob.S $(HV_OBJ)/blob.bin $(wildcard hv/*.h hv/*/*.h)
+	@mkdir -p $(@D); echo "  HOSTCC $@"
+	@$(HV_CC) -std=gnu11 -O1 -g -I. $(WARN) -ffreestanding -Wno-missing-prototypes $(SAN) -fno-omit-frame-pointer -DGLINT_VERSION='"$(VERSION)"' \
+		-DBLOB='"$(HV_OBJ)/blob.bin"' $(hv_asan_c) hv/proc/blob.S -o $@
 -include $(hv_objs:.o=.d) $(blob_objs:.o=.d)
 -include hv/net-user/net-user.mk

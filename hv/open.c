@@ -53,6 +53,13 @@ void image_open(const char *path, struct image *img, int *fd)
 		die(EXIT_USAGE, "image %s: %s", path, err);
 }
 
+static void open_module(struct module_option *m)
+{
+	m->fd = open_regular("module", m->path, &m->len);
+	if (m->len > HV_MEM_MAX)
+		die(EXIT_USAGE, "module %s: larger than any memory", m->path);
+}
+
 static void check_memory(const struct run *r, uint64_t modules_len)
 {
 	uint64_t need = image_mem_needed(&r->image, modules_len);
@@ -196,7 +203,7 @@ void run_open(struct run *r)
 	if (image_check_hv(&r->image, err))
 		die(EXIT_USAGE, "image %s: %s", r->image_path, err);
 	for (uint32_t i = 0; i < r->n_modules; i++)
-		r->module[i].fd = open_regular("module", r->module[i].path, &r->module[i].len);
+		open_module(&r->module[i]);
 	place(r);
 	for (uint32_t i = 0; i < r->n_disks; i++)
 		disk_open(&r->disk[i], i);
