@@ -35,6 +35,7 @@ struct net {
 	bool vnet_hdr;
 	bool direct;			/* received frames need no work: read into buffers */
 	bool mergeable;
+	bool rx_long;			/* the last frame needed more than a buffer */
 	bool rx_starved;		/* the next frame would not fit */
 	bool tx_blocked;		/* until ppoll says POLLOUT */
 	bool gone;			/* the other end, or the interface */

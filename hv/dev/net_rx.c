@@ -73,14 +73,39 @@ static void consume(struct dev *v, struct net *n, uint32_t len)
 	}
 }
 
+/* Most frames fit the first buffer. As long as they do, the kernel is handed that one
+ * and a place of ours for what is longer, not the dozens that the longest could need:
+ * it looks at each. */
+static long read_frame(struct net *n)
+{
+	const struct iovec *iov = n->iov + n->iov_first;
+	struct iovec two[2] = { iov[0], { n->in, NET_FRAME_MAX } };
+	size_t room = iov[0].iov_len;
+	long len;
+
+	if (n->rx_long || n->iov_n <= 2) {
+		len = sys_readv(n->fd, iov, n->iov_n);
+		n->rx_long = len > (long)room;
+		return len;
+	}
+	len = sys_readv(n->fd, two, 2);
+	n->rx_long = len > (long)room;
+	if (n->rx_long)
+		iov_write(iov, n->iov_n, room, n->in, (size_t)len - room);
+	return len;
+}
+
 /* One frame straight into the guest's buffers. As net_outcome(). */
 static int receive_direct(struct devs *d, struct dev *v, struct net *n)
 {
-	long len = sys_readv(n->fd, n->iov + n->iov_first, n->iov_n);
+	long len = read_frame(n);
 	int what = net_outcome(d, v, len);
 
 	if (what <= 0)
 		return what;
+	/* what there was no room for is lost with the frame's end */
+	if ((uint64_t)len > n->rx_room)
+		len = (long)n->rx_room;
 	if (len > NET_HDR) {
 		if (n->pcap_fd >= 0)
 			net_capture(d, v, n, n->iov + n->iov_first, n->iov_n, NET_HDR,
