@@ -38,9 +38,10 @@ static int violation(struct vq *q, const char *what)
 
 uint8_t *vq_range(const struct vq_mem *m, uint64_t addr, uint64_t len, bool write)
 {
-	uint64_t limit = write ? m->rw_size : m->size, off = addr - HV_MEM_BASE;
+	uint64_t limit = write ? m->rw_size : m->size;
+	uint64_t off = addr - HV_MEM_BASE;	/* below the base: wraps, far beyond */
 
-	if (addr < HV_MEM_BASE || off > limit || len > limit - off)
+	if (off > limit || len > limit - off)
 		return NULL;
 	return m->base + off;
 }
