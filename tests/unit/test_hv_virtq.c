@@ -279,6 +279,7 @@ static void test_events(void)
 		ok(vq_want_kicks(&vq), "asking again finds the buffer");
 		ok(peek() == 1, "a chain");
 		vq_take(&vq);
+		vq_want_kicks(&vq);
 		vq_no_kicks(&vq);
 		hvg_add(&q[0], &s, 0, 1, false);
 		ok(hvg_kick(&q[0]) == -1, "no kick when there is none wanted");
@@ -299,7 +300,7 @@ static void test_events(void)
 
 static void test_calls(void)
 {
-	uint64_t addr;
+	uint64_t addr, good;
 
 	hvg_begin(&g, SIZE, RW);
 	devs_add_rng(g.d, "rng0");
@@ -312,16 +313,21 @@ static void test_calls(void)
 	ok(devs_features(g.d, 0, 1ull << 50) == -HV_EINVAL, "features not offered");
 	ok(devs_status(g.d, 0, VIRTIO_S_FEATURES_OK) == 0, "FEATURES_OK needs VERSION_1");
 	ok(devs_status(g.d, 0, VIRTIO_S_DRIVER_OK) == 0, "DRIVER_OK needs FEATURES_OK");
-	addr = hvg_alloc(&g, 32, 8);
-	ok(devs_queue(g.d, 0, addr) == -HV_EINVAL, "no queue before FEATURES_OK");
+	addr = hvg_alloc(&g, 64, 8);
+	good = hvg_alloc(&g, 4096, 4096);
+	memcpy(hvg_ptr(&g, addr + 32), &(struct hv_queue){ 8, 0, good, good + 128, good + 256 },
+	       sizeof(struct hv_queue));
+	ok(devs_queue(g.d, 0, addr + 32) == -HV_EINVAL, "no queue before FEATURES_OK");
 	devs_features(g.d, 0, VIRTIO_F_VERSION_1);
 	ok(devs_status(g.d, 0, VIRTIO_S_FEATURES_OK) == VIRTIO_S_FEATURES_OK, "features agreed on");
 	ok(devs_features(g.d, 0, 0) == -HV_EINVAL, "they stay");
 	ok(devs_queue(g.d, 0, addr) == -HV_EINVAL && devs_queue(g.d, 0, 0) == -HV_EFAULT &&
 	   devs_queue(g.d, 0, HV_MEM_BASE + SIZE - 31) == -HV_EFAULT, "bad queues");
-	ok(devs_status(g.d, 0, VIRTIO_S_DRIVER_OK) == 12, "runs without a queue");
+	ok(devs_queue(g.d, 0, addr + 32) == 0 && devs_queue(g.d, 1, addr + 32) == -HV_EINVAL &&
+	   devs_queue(g.d, 1 << 16, addr + 32) == -HV_EINVAL, "a good one");
+	ok(devs_status(g.d, 0, VIRTIO_S_DRIVER_OK) == 12, "it runs");
 	ok(devs_kick(g.d, 0) == 0 && !devs_sweep(g.d), "and has nothing to do");
-	ok(devs_queue(g.d, 0, addr) == -HV_EINVAL, "no queue after DRIVER_OK");
+	ok(devs_queue(g.d, 0, addr + 32) == -HV_EINVAL, "no queue after DRIVER_OK");
 	ok(devs_status(g.d, 0, 0) == 0 && g.start->device[0].status == 0, "reset");
 	hvg_end(&g);
 }
