@@ -44,7 +44,7 @@ static const struct topic topics[] = {
 	  "--net tap=NAME                    a tap that exists and belongs to you:\n"
 	  "                                  sudo ip tuntap add dev NAME mode tap user $(id -un)\n"
 	  "--net socket=listen:PATH          wait there for another guest, and\n"
-	  "--net socket=PATH                 connect to it (or to `-netdev stream`, passt)\n"
+	  "--net socket=PATH                 connect to it (or to QEMU, `-netdev stream`)\n"
 	  "--net socket=fd:N                 a socket that is open already\n"
 	  "any of them: ,mac=52:54:00:12:34:56  ,pcap=FILE (every frame, for tcpdump -r)\n" },
 	{ "disk",
@@ -72,9 +72,10 @@ int help(const char *name)
 	}
 	if (name && strcmp(name, "inspect") == 0)
 		text = overview;
-	if (!text)
+	if (text)
+		out_text(text);
+	else
 		die(EXIT_USAGE, "no help on '%s': have run, net, disk, status", name);
-	out_text(text);
 	out_flush();
 	return 0;
 }

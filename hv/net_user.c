@@ -22,9 +22,9 @@ static void helper_path(char path[PATH_LEN])
 	long n = SYS(readlinkat, AT_FDCWD, "/proc/self/exe", path, PATH_LEN - sizeof(HELPER), 0, 0);
 	char *slash;
 
+	path[n < 0 ? 0 : n] = '\0';
 	if (n < 0)
 		die(EXIT_HOST, "user networking: /proc/self/exe: %s", errno_text(n));
-	path[n] = '\0';
 	slash = strrchr(path, '/');
 	memcpy(slash ? slash + 1 : path, HELPER, sizeof(HELPER));
 	n = SYS(faccessat, AT_FDCWD, path, 1 /* X_OK */, 0, 0, 0);

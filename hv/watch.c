@@ -117,7 +117,7 @@ static int on_stop(struct watch *w, int status)
 {
 	int sig = WSTOPSIG(status), event = status >> 16;
 	struct fault_info info;
-	struct fault_regs regs;
+	struct fault_regs regs = { 0 };
 	long request = PTRACE_CONT;
 
 	if (event == EXIT_EVENT) {

@@ -66,7 +66,7 @@ enum dev_net_kind {
 	DEV_NET_SEQPACKET,	/* O_NONBLOCK socket, a message per frame; with vnet_hdr:
 				 * behind a struct virtio_net_hdr (net-user, and between guests) */
 	DEV_NET_STREAM,		/* O_NONBLOCK socket, frames behind 4 bytes of length, big
-				 * endian, as QEMU's -netdev stream and passt have it */
+				 * endian, as QEMU's -netdev stream has it */
 };
 
 struct dev_net_param {
