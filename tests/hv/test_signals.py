@@ -73,6 +73,29 @@ def ends_of_pipes(hello, probe):
     os.close(master)
 
 
+def console_input(ends):
+    p = subprocess.Popen([GLINT, "run", ends, "--", "echo"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    time.sleep(0.3)
+    out, _ = p.communicate(b"pipe\n", timeout=10)
+    t.ok(p.returncode == 3 and b"hello pipe" in out, "a line from a pipe reaches the guest")
+    r = subprocess.run([GLINT, "run", ends, "--", "echo"], input=b"early\n", capture_output=True, timeout=10)
+    t.ok(r.returncode == 3 and b"hello early" in r.stdout, "... also one that was there before the guest")
+    master, slave = pty.openpty()
+    p = subprocess.Popen([GLINT, "run", ends, "--", "echo"], stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
+    os.close(slave)
+    time.sleep(0.3)
+    os.write(master, b"tty\n")
+    t.ok(p.wait(10) == 3 and b"hello tty" in os.read(master, 4096), "a line typed at a terminal reaches the guest")
+    os.close(master)
+
+
+def spinning(probe):
+    with Run("--spin", "300", probe, "wait") as g:
+        g.wait_for("waiting")
+        g.proc.send_signal(TERM)
+        t.ok(g.wait(5) == 7, "--spin: the guest sleeps in the end and is woken")
+
+
 def clock(probe):
     status, out, _ = glint("run", probe, "clock", 400)
     t.ok(status == 0 and "off-ns" not in out, "the clock record agrees with CLOCK_MONOTONIC within 20 us")
@@ -99,6 +122,8 @@ def main():
     shutdown(probe)
     stops(probe)
     ends_of_pipes(hello, probe)
+    console_input(build("ends"))
+    spinning(probe)
     clock(probe)
     idle(probe)
     t.ok(not children(os.getpid()), "no process is left behind")
