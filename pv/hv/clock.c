@@ -19,7 +19,8 @@
 static const struct pvclock_time SHARED *record;	/* NULL: ask */
 static nsec_t last;			/* what hv_now() said last */
 static nsec_t base;			/* clock time of our time 0 */
-static uint64_t lines_on, swept;
+static uint64_t lines_on;
+static uint64_t swept;			/* counter at a look; 0: since the last wait none */
 
 _Static_assert(sizeof(struct pvclock_time) == sizeof(struct hv_clock),
 	       "one layout of clock records");
@@ -73,6 +74,19 @@ void hv_line(unsigned line, bool on)
 		lines_on &= ~(1ull << line);
 }
 
+/* Reading the counter costs too, so a wait that may sleep does not: the first
+ * look that is asked for after it is spared, and time runs from there. */
+static bool spare_look(void)
+{
+	uint64_t now = x86_rdtsc();
+	bool first = !swept;
+
+	if (!first && now - swept < SWEEP_CYCLES)
+		return true;
+	swept = now;
+	return first;
+}
+
 void hv_wait(nsec_t deadline)
 {
 	int64_t told;
@@ -80,12 +94,13 @@ void hv_wait(nsec_t deadline)
 
 	if (event_pending())
 		deadline = 0;
-	if (!deadline && x86_rdtsc() - swept < SWEEP_CYCLES)
+	if (!deadline && spare_look())
 		return;
-	if (deadline)			/* clock time; NEVER stays what it is */
+	if (deadline) {			/* clock time; NEVER stays what it is */
 		deadline = deadline < NSEC_NEVER - base ? deadline + base : NSEC_NEVER;
+		swept = 0;
+	}
 	told = hv_call(HV_WAIT, deadline, 0, 0);
-	swept = x86_rdtsc();
 	if (told <= 0)
 		return;
 	bits = (uint64_t)told;

@@ -213,6 +213,9 @@ static void waiting(void)
 	   "a deadline, in the hypervisor's time");
 	hv.wait(NSEC_NEVER - 1);
 	ok(called.a == UINT64_MAX, "one that would overflow");
+	n_calls = 0;
+	hv.wait(0);
+	ok(n_calls == 0, "a look right after a wait is spared");
 	some_pending = true;
 	later();
 	hv.wait(NSEC_NEVER);
@@ -225,6 +228,12 @@ static void waiting(void)
 	for (unsigned i = 0; i < 1000; i++)
 		hv.wait(0);
 	ok(n_calls < 500, "not at each call: %u of 1001", n_calls);
+	later();
+	n_calls = 0;
+	hv.wait(0);
+	later();
+	hv.wait(0);
+	ok(n_calls == 2, "but each that comes after some time");
 	n_calls = 0;
 	for (unsigned i = 0; i < 10; i++)
 		hv.wait(1);
