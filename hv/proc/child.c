@@ -203,7 +203,6 @@ static void drop(const struct run *r, struct proc *p, int parent)
 	sys_prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (SYS(getppid, 0, 0, 0, 0, 0, 0) != parent)
 		sys_exit(125);
-	SYS(personality, 0, 0, 0, 0, 0, 0);	/* no READ_IMPLIES_EXEC */
 	name_process(r);
 	limit(p, RLIMIT_CORE, 0);
 	limit(p, RLIMIT_FSIZE, file_limit(r));

@@ -54,10 +54,15 @@ def arguments(probe):
         r = dies(probe, "syscall", *args)
         if not t.ok(r is None, f"ends it: {name}"):
             t.diag(r)
-    for nr in (1, 5, 11, 102, 120, 190):
+    for nr in (1, 5, 11, 102, 190, 228, 231, 271, 318):    # the last are x86-64 numbers that are listed
         r = dies(probe, "int80", nr)
         if not t.ok(r is None, f"ends it: int 0x80, call {nr}"):
             t.diag(r)
+    r = dies(probe, "jump", 0xffffffffff600000)
+    t.ok(r is None or "134" in r, f"the vsyscall page is no way out ({r})")
+    for word in ("stackcode", ):
+        p = subprocess.run(["setarch", "x86_64", "-X", GLINT, "run", probe, word], capture_output=True, text=True, timeout=20)
+        t.ok(p.returncode == 134 and "no code may be executed" in p.stderr, "W^X also where READ_IMPLIES_EXEC was set")
     status, out, err = glint("run", "--mem", "1M", probe, "syscall", NR["mprotect"], 0x105000, 4096, 3)
     t.ok(status == 0 and "returned 0x0" in out, "mprotect of its own data is allowed")
     status, out, err = glint("run", probe, "syscall", NR["exit_group"], 77)
@@ -74,6 +79,8 @@ def with_disk(probe):
             t.diag(r)
     with Run("--disk", f"{disk},ro", probe, "wait") as g:
         g.wait_for("waiting")
+        tasks = [open(f"/proc/{g.guest_pid()}/task/{x}/status").read() for x in os.listdir(f"/proc/{g.guest_pid()}/task")]
+        t.ok(len(tasks) > 1 and all("Seccomp:\t2" in x and "NoNewPrivs:\t1" in x for x in tasks), f"the disks' threads are under the filter, too ({len(tasks)} threads)")
         fd = [f for f in os.listdir(f"/proc/{g.guest_pid()}/fd") if os.readlink(f"/proc/{g.guest_pid()}/fd/{f}").endswith("c.img")]
     r = dies(probe, "syscall", NR["pwritev2"], fd[0] if fd else 0, 0, 0, opts=("--disk", f"{disk},ro"))
     t.ok(len(fd) == 1 and r is None, f"ends it: pwritev2 on a read-only disk (descriptor {fd})")
