@@ -2,8 +2,8 @@
  *
  * Console device (Virtio 1.2 section 5.3), port 0, on two descriptors that others
  * share: they stay blocking, and are used only when ppoll says that they can be. When
- * nobody reads the output, a kick waits for STALL_MS once; from then until something
- * is read again nothing waits, and the guest's driver drops and counts what does not
+ * nobody reads the output, a kick waits for STALL_MS once; from then until all that is
+ * left was read nothing waits, and the guest's driver drops and counts what does not
  * fit into its ring. Output that has nowhere to go any more (EPIPE) is taken and lost.
  */
 #include <asm/errno.h>
@@ -53,7 +53,6 @@ static bool put(struct devs *d, struct con *c)
 		c->out_blocked = true;
 		return false;
 	}
-	c->out_stalled = false;
 	if (ret > 0)
 		c->out_done += (uint64_t)ret;
 	else
@@ -77,8 +76,11 @@ static bool output(struct devs *d, struct dev *v)
 		vq_take(&v->vq[TXQ]);
 		vq_push(&v->vq[TXQ], d->chain.head, 0);
 	}
-	if (v->running && !c->out_blocked)
+	if (v->running && !c->out_blocked) {
+		if (i < BATCH)		/* all of it is out */
+			c->out_stalled = false;
 		v->again |= vq_want_kicks(&v->vq[TXQ]);
+	}
 	dev_publish(d, v, TXQ);
 	return i > 0;
 }

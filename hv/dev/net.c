@@ -79,8 +79,6 @@ void net_gone(struct devs *d, struct dev *v, const char *why)
 {
 	struct net *n = net_of(d, v);
 
-	if (n->gone)
-		return;
 	n->gone = true;
 	n->tx_blocked = false;
 	dev_log(d, v, why);

@@ -291,7 +291,7 @@ static void forward(const char *text)
 	port = n >= 3 && !next ? port_of(field[n - 2]) : -1;
 	guest = n >= 3 ? port_of(field[n - 1]) : -1;
 	if ((!udp && strcmp(field[0], "tcp")) || port < 0 || guest < 0 ||
-	    (n == 4 && !inet_aton(field[1], &addr)))
+	    (n == 4 && inet_pton(AF_INET, field[1], &addr) != 1))
 		die(2, "fwd=%s is not understood; say fwd=tcp:8080:80 or fwd=udp:0.0.0.0:5353:53", text);
 	if (slirp_add_hostfwd(s.slirp, udp, addr, port, any, guest) == 0)
 		return;

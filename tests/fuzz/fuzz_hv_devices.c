@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -187,21 +188,83 @@ static void request(void)
 	devs_kick(g.d, 3 << 16);
 }
 
+/* A virtio header and a TCP frame, nearly right; how long both are. */
+static unsigned frame(uint8_t *buf, unsigned max)
+{
+	struct virtio_net_hdr h = { .flags = 1, .gso_type = 1, .gso_size = (uint16_t)(u8() * 8),
+				    .csum_start = 34, .csum_offset = 16 };
+	unsigned len = 66 + u8() * (u8() & 1 ? 8 : 250);
+	uint8_t *f = buf + sizeof(h);
+
+	if (len > max)
+		len = max;
+	memset(buf, 0x11, len);
+	f[12] = 8, f[13] = 0, f[14] = 0x45, f[20] = 0, f[21] = 0, f[23] = 6, f[46] = 0x50;
+	if (u8() & 1) {
+		h.gso_type = 4;
+		f[12] = 0x86, f[13] = 0xdd, f[14] = 0x60, f[20] = 6, f[66] = 0x50;
+	}
+	memcpy(buf, &h, sizeof(h));
+	for (unsigned i = u8() % 4; i; i--)
+		buf[u8() % 80] = (uint8_t)u8();
+	return len;
+}
+
 static void peer_sends(void)
 {
-	unsigned which = u8() % 3, len = u8();
-	uint8_t buf[70000];
+	unsigned which = u8() % 3, len, how = u8();
+	static uint8_t buf[70000];
 	int fd = which == 0 ? seq[0] : which == 1 ? stream[0] : plain[0];
+	uint8_t *from = buf + (which ? sizeof(struct virtio_net_hdr) - 4 * (which == 1) : 0);
+	uint32_t be;
 
-	memset(buf, 0x45, sizeof(buf));
-	for (unsigned i = 0; i < 64 && i < len; i++)
-		buf[i] = (uint8_t)u8();
-	if (len > 200)
-		len = (len - 200) * 1270;
-	if (len == 199)
+	len = frame(buf, 66000);
+	if (which)
+		len -= sizeof(struct virtio_net_hdr);
+	if (which == 1) {
+		be = __builtin_bswap32(len + (how > 250));
+		memcpy(from, &be, 4);
+		len = how < 200 ? len + 4 : how * 11;
+	}
+	if (how == 77)
 		shutdown(fd, SHUT_RDWR);
-	else if (send(fd, buf, len, MSG_NOSIGNAL) < 0)
+	else if (send(fd, from, how == 78 ? u8() : len, MSG_NOSIGNAL) < 0)
 		return;
+}
+
+/* Receive buffers, as a driver posts them. */
+static void post_rx(void)
+{
+	unsigned dev = u8() % 3, n = u8() % 20;
+	struct hvg_queue *v = &q[dev][0];
+	uint32_t len = u8() & 1 ? 2048 : u8() & 1 ? 8192 : length();
+
+	if (!v->num)
+		return;
+	for (unsigned i = 0; i < n && i < v->num; i++) {
+		unsigned at = (v->avail->idx + i) & (v->num - 1);
+
+		v->desc[at] = (struct virtq_desc){ HV_MEM_BASE + 1024 + 64 * i, len, VIRTQ_DESC_F_WRITE, 0 };
+		v->avail->ring[at] = (uint16_t)at;
+	}
+	v->avail->idx = (uint16_t)(v->avail->idx + (n < v->num ? n : v->num));
+}
+
+static void post_tx(void)
+{
+	unsigned dev = u8() % 3, len = frame(g.mem + 1024, 30000), cut = u8(), at;
+	struct hvg_queue *v = &q[dev][1];
+
+	if (v->num < 2)
+		return;
+	at = v->avail->idx & (v->num - 1) & ~1u;
+	if (cut >= len)
+		cut = len - 1;
+	v->desc[at] = (struct virtq_desc){ HV_MEM_BASE + 1024, cut, VIRTQ_DESC_F_NEXT, (uint16_t)(at + 1) };
+	v->desc[at + 1] = (struct virtq_desc){ HV_MEM_BASE + 1024 + cut, len - cut, 0, 0 };
+	v->avail->ring[v->avail->idx & (v->num - 1)] = (uint16_t)at;
+	v->avail->idx++;
+	devs_kick(g.d, dev << 16 | 1);
 }
 
 static void peer_reads(void)
@@ -245,7 +308,7 @@ static void deed(void)
 	struct hv_queue w;
 	unsigned n;
 
-	switch (u8() % 16) {
+	switch (u8() % 20) {
 	case 0:
 		honest_start();
 		break;
@@ -284,7 +347,15 @@ static void deed(void)
 		break;
 	case 10:
 	case 11:
+	case 12:
 		sweep();
+		break;
+	case 13:
+	case 14:
+		post_rx();
+		break;
+	case 15:
+		post_tx();
 		break;
 	default:
 		touch_queue();
@@ -294,6 +365,7 @@ static void deed(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (disk < 0) {
+		signal(SIGPIPE, SIG_IGN);	/* as dev.h wants it */
 		disk = memfd_create("disk", 0);
 		pcap = memfd_create("pcap", 0);
 		null = open("/dev/null", O_WRONLY);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 struct peer_sys_rule peer_sys_rule;
+unsigned peer_sys_delay_us, peer_sys_inside;
 unsigned long peer_sys_calls;
 bool peer_sys_slow;
 long peer_sys_last_flags;
@@ -36,6 +37,11 @@ long peer_sys(long nr, long a, long b, long c, long d, long e, long f)
 			r->times--;
 			return r->ret;
 		}
+	}
+	if (peer_sys_delay_us && (nr == SYS_fdatasync || (nr == SYS_preadv2 && f != RWF_NOWAIT))) {
+		__atomic_fetch_add(&peer_sys_inside, 1, __ATOMIC_RELAXED);
+		usleep(peer_sys_delay_us);
+		__atomic_fetch_sub(&peer_sys_inside, 1, __ATOMIC_RELAXED);
 	}
 	ret = syscall(nr, a, b, c, d, e, f);
 	return ret < 0 ? -errno : ret;

@@ -67,5 +67,7 @@ struct peer_sys_rule {
 };
 extern struct peer_sys_rule peer_sys_rule;
 extern bool peer_sys_slow;		/* nothing is in the page cache: RWF_NOWAIT fails */
+extern unsigned peer_sys_delay_us;	/* of reads that may sleep, and of fdatasync */
+extern unsigned peer_sys_inside;	/* in these now */
 extern unsigned long peer_sys_calls;
 extern long peer_sys_last_flags;	/* the last of pwritev2 */

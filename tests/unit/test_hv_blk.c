@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +135,7 @@ static void *at(unsigned i)
 
 static void test_basic(bool direct, unsigned workers)
 {
+	unsigned long calls;
 	uint64_t sum;
 	int bad = 0;
 
@@ -142,8 +144,10 @@ static void test_basic(bool direct, unsigned workers)
 	   direct, workers);
 	ok(one(VIRTIO_BLK_T_IN, 0, 512, 0) && !memcmp(at(0), image, 512), "one sector");
 	ok(one(VIRTIO_BLK_T_IN, DISK / 512 - 1, 512, 0) && !memcmp(at(0), image + DISK - 512, 512), "the last one");
+	calls = peer_sys_calls;
 	ok(one(VIRTIO_BLK_T_IN, DISK / 512, 512, 1) && one(VIRTIO_BLK_T_IN, DISK / 512 - 1, 1024, 1) &&
 	   one(VIRTIO_BLK_T_IN, ~0ull, 512, 1) && one(VIRTIO_BLK_T_OUT, 1ull << 55, 512, 1), "beyond the end");
+	ok(one(VIRTIO_BLK_T_IN, ~0ull - 7, 4096, 1) && peer_sys_calls == calls, "the kernel is not asked");
 	ok(one(VIRTIO_BLK_T_IN, 0, 511, 1), "half a sector");
 	for (unsigned i = 0; i < 16384; i++)
 		((uint8_t *)at(0))[i] = (uint8_t)(i * 3);
@@ -177,10 +181,13 @@ static void test_basic(bool direct, unsigned workers)
 
 static void test_ro(void)
 {
+	unsigned long calls;
+
 	fresh(ALL, true, false, 2);
 	ok(g.start->device[0].features & VIRTIO_BLK_F_RO && !(g.start->device[0].features & VIRTIO_BLK_F_DISCARD),
 	   "read-only is offered, discard is not");
-	ok(one(VIRTIO_BLK_T_OUT, 0, 512, 1), "no write");
+	calls = peer_sys_calls;
+	ok(one(VIRTIO_BLK_T_OUT, 0, 512, 1) && peer_sys_calls == calls, "no write");
 	ok(one(VIRTIO_BLK_T_DISCARD, 0, 16, 2), "no discard");
 	ok(one(VIRTIO_BLK_T_FLUSH, 0, 0, 0) && one(VIRTIO_BLK_T_IN, 0, 512, 0), "flush and read");
 	end();
@@ -301,6 +308,55 @@ static void test_lies(void)
 	end();
 }
 
+/* Requests that take their time: a reset waits until no worker can write any more. */
+static void test_reset(void)
+{
+	uint8_t same[4096];
+
+	fresh(ALL, false, false, 8);
+	peer_sys_slow = true;
+	peer_sys_delay_us = 40000;
+	for (unsigned i = 0; i < 4; i++)
+		put(i, VIRTIO_BLK_T_IN, 8 * i, 4096, 0);
+	hvg_kick(&q);
+	devs_status(g.d, 0, 0);
+	memset(at(0), 0x55, 4096);
+	memset(same, 0x55, 4096);
+	usleep(80000);
+	ok(!memcmp(at(0), same, 4096), "after a reset memory stays as it is");
+	ok(hvg_start(&g, 0, ALL, &q, 4) == 15, "starts again");
+	put(0, VIRTIO_BLK_T_FLUSH, 0, 0, 0);
+	for (unsigned i = 0; i < 20; i++) {
+		q.avail->ring[i & 3] = 0;
+		q.avail->idx++;
+		devs_kick(g.d, 0);
+	}
+	usleep(10000);
+	ok(__atomic_load_n(&peer_sys_inside, __ATOMIC_RELAXED) <= 4, "no more under way than the queue has entries");
+	peer_sys_delay_us = 0;
+	peer_sys_slow = false;
+	end();
+}
+
+/* A job that ends between the sweep and the sleep. No thread: this one is the worker. */
+static void test_last_moment(void)
+{
+	struct pollfd pfd[DEVS_POLLFDS];
+
+	fresh(ALL, false, false, 0);
+	devs_count_workers(g.d, 1);
+	put(0, VIRTIO_BLK_T_FLUSH, 0, 0, 0);
+	hvg_kick(&q);
+	devs_sweep(g.d);
+	devs_stop_workers(g.d);
+	devs_worker(g.d);
+	ok(devs_prepare(g.d, pfd, DEVS_POLLFDS) == -1, "no sleep: there is something done");
+	devs_sweep(g.d);
+	ok(status_of(0) == 0 && devs_take_events(g.d) == 1, "which the next sweep finds");
+	ok(devs_prepare(g.d, pfd, DEVS_POLLFDS) == 1, "then it may sleep");
+	end();
+}
+
 int main(void)
 {
 	int fd = mkstemp(path);
@@ -319,6 +375,8 @@ int main(void)
 	test_write_through();
 	test_erase();
 	test_lies();
+	test_reset();
+	test_last_moment();
 	unlink(path);
 	return done_testing();
 }

@@ -233,6 +233,7 @@ static void test_refused(void)
 	struct shape s = { .payload = 3000, .mss = 1000 };
 	struct virtio_net_hdr h, ok_h;
 	uint32_t len = build(&s, &ok_h);
+	uint8_t *exact;
 
 	h = ok_h;
 	refused("shorter than Ethernet", &h, 13);
@@ -255,6 +256,10 @@ static void test_refused(void)
 	refused("an IP header of 16 bytes", &h, len);
 	frame[14] = 0x4f;
 	refused("an IP header that leaves no room", &h, 14 + 60 + 10);
+	exact = malloc(84);
+	memcpy(exact, frame, 84);
+	ok(gso_begin(&g, &h, exact, 84, 0) < 0, "and no look beyond the frame");
+	free(exact);
 	frame[14] = 0x45;
 	frame[20] = 0x20;
 	refused("a fragment", &h, len);
