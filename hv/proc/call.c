@@ -16,6 +16,8 @@
 #define PROT_WRITE_BIT	2u
 #define ARCH_SET_FS_OP	0x1002
 #define PUTS_PATIENCE_NS 5000000000ll
+#define CLOCK_REALTIME_ID 0
+#define WALL_STEP_NS	1000000u
 #define CLOCK_FIRST_NS	1000000u	/* a comparison this soon after the start */
 #define CLOCK_LAST_NS	60000000000ull	/* and this far apart at last */
 
@@ -60,6 +62,18 @@ static int64_t call_puts(struct proc *p, uint64_t addr, uint64_t len)
 	return 0;
 }
 
+/* Somebody may set the host's clock; what differs less is our own inexactness. */
+static void check_wall(struct proc *p, uint64_t now)
+{
+	int64_t ts[2] = { 0, 0 };
+	uint64_t wall;
+
+	sys_raw(__NR_clock_gettime, CLOCK_REALTIME_ID, (long)ts, 0, 0, 0, 0);
+	wall = (uint64_t)ts[0] * 1000000000u + (uint64_t)ts[1] - now;
+	if (wall - p->start->wall_ns + WALL_STEP_NS > 2 * WALL_STEP_NS)
+		__atomic_store_n(&p->start->wall_ns, wall, __ATOMIC_RELAXED);
+}
+
 /* Compares the clocks again: soon, then at ever longer distances. */
 static uint64_t refine(struct proc *p)
 {
@@ -67,6 +81,7 @@ static uint64_t refine(struct proc *p)
 	uint64_t age = now.ns - p->clock_base.ns;
 
 	clock_set(&p->start->clock, p->clock_base, now);
+	check_wall(p, now.ns);
 	if (age > CLOCK_LAST_NS) {
 		p->clock_base = now;
 		age = CLOCK_LAST_NS;
