@@ -297,17 +297,12 @@ bool blk_work(struct devs *d, struct dev *v)
 	for (i = 0; i < BATCH && dev_peek(d, v, 0); i++)
 		if (!submit(d, v))
 			break;
-	v->again = v->running && i == BATCH;
 	dev_publish(d, v, 0);
+	/* a kick may find its answer in the page cache: the driver need not wait.
+	 * With as many under way as there can be, an end comes first. */
+	if (vq_want_kicks(&v->vq[0]) && blk_of(d, v)->busy < v->vq[0].num)
+		v->again = true;
 	return i > 0;
-}
-
-bool blk_prepare(struct devs *d, struct dev *v)
-{
-	/* as many under way as there can be: an end comes first */
-	if (blk_of(d, v)->busy >= v->vq[0].num)
-		return false;
-	return vq_want_kicks(&v->vq[0]);
 }
 
 /* Waits for the workers: they write into the guest's memory. */

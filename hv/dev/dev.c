@@ -326,12 +326,8 @@ int devs_prepare(struct devs *d, struct pollfd *pfd, unsigned max)
 		if (v->id == VIRTIO_ID_NET) {
 			busy |= net_prepare(d, v, pfd + n);
 			more = pfd[n].events != 0;
-		} else if (v->id == VIRTIO_ID_BLOCK) {
-			busy |= blk_prepare(d, v);
 		} else if (v->id == VIRTIO_ID_CONSOLE) {
 			more = con_prepare(d, v, pfd + n, &busy);
-		} else {
-			busy |= vq_want_kicks(&v->vq[0]);
 		}
 		while (more--)
 			d->poll_dev[n++] = (uint8_t)i;

@@ -157,7 +157,6 @@ void net_ready(struct devs *d, struct dev *v, unsigned events);
 
 bool blk_work(struct devs *d, struct dev *v);
 void blk_reset(struct devs *d, struct dev *v);
-bool blk_prepare(struct devs *d, struct dev *v);
 void blk_finish(struct devs *d, struct job *j);		/* by the server's thread */
 void blk_run_job(struct devs *d, struct job *j);	/* by a worker, may block */
 

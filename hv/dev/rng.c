@@ -32,8 +32,8 @@ bool rng_work(struct devs *d, struct dev *v)
 		vq_take(&v->vq[0]);
 		vq_push(&v->vq[0], d->chain.head, (uint32_t)n);
 	}
-	v->again = v->running && i == BATCH;
 	dev_publish(d, v, 0);
+	v->again = vq_want_kicks(&v->vq[0]) && i == BATCH;
 	return i > 0;
 }
 
