@@ -50,8 +50,8 @@ const char *hv_parse(struct boot_parser *p, uint64_t start)
 	if (s->abi_version != HV_ABI_VERSION)
 		return "boot: the hypervisor speaks another version of the interface";
 	if (s->size < sizeof(*s) || s->size % HV_PAGE || s->mem_size % HV_PAGE ||
-	    s->mem_size > HV_MEM_MAX || start < HV_MEM_BASE ||
-	    s->size > s->mem_size || start - HV_MEM_BASE > s->mem_size - s->size)
+	    s->mem_size > HV_MEM_MAX || s->size > s->mem_size ||
+	    start - HV_MEM_BASE > s->mem_size - s->size)	/* below it, too */
 		return "boot: the start block does not lie within memory";
 	if (s->n_devices > HV_DEVICES_MAX)
 		return "boot: the start block has more devices than it can hold";

@@ -11,7 +11,6 @@
 #include "pv/x86/cpu.h"
 #include "pv/x86/pvclock.h"
 
-#define LINES		((1ull << HV_DEVICES_MAX) - 1)
 /* Programs that poll without end look at the devices this often, not oftener:
  * a look is a system call or more. Cycles; 5 us or so. */
 #define SWEEP_CYCLES	16384u
@@ -106,6 +105,6 @@ void hv_wait(nsec_t deadline)
 	bits = (uint64_t)told;
 	if (bits & HV_EV_SHUTDOWN)
 		power_request(POWER_OFF);
-	for (bits &= lines_on & LINES; bits; bits &= bits - 1)
+	for (bits &= lines_on; bits; bits &= bits - 1)
 		event_set_pending((unsigned)__builtin_ctzll(bits));
 }

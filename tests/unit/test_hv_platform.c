@@ -18,8 +18,13 @@
 #include "kernel/power.h"
 #include "tests/unit/tap.h"
 
-/* The image: text, then data, as the linker would have them. */
-char _image_start[1], _image_end[1], _text_start[1], _text_end[1], boot_stack_guard[1];
+/* The image: a page read-only, one of text, two of data; as the linker would
+ * name them. */
+char image[4 * 4096] __attribute__((aligned(4096)));
+__asm__(".globl _image_start, _text_start, _text_end, _image_end, boot_stack_guard\n"
+	".set _image_start, image\n.set _text_start, image + 0x1000\n"
+	".set _text_end, image + 0x2000\n.set boot_stack_guard, image + 0x2000\n"
+	".set _image_end, image + 0x4000");
 unsigned char log_threshold[LOG_AREAS];
 
 static struct hv_start block __attribute__((aligned(4096)));
@@ -33,8 +38,8 @@ static jmp_buf ended;
 static uint64_t pending;
 static bool some_pending;
 static unsigned n_off, n_devices, fail_alloc;
-static char names[8][32];
-static const void *infos[8];
+static char names[40][32];
+static const void *infos[40];
 
 static int64_t peer(uint64_t nr, uint64_t a, uint64_t b, uint64_t c)
 {
@@ -167,6 +172,8 @@ static void time_by_record(void)
 	block.start_ns = 99000000000;
 	hv.probe(&bi);
 	ok(hv.now() < 1000000, "a start in the future is not believed");
+	block.clock.system_time += 1000000000;
+	ok(hv.now() >= 1000000000, "and does not stop time");
 }
 
 static void time_by_call(void)
@@ -290,10 +297,19 @@ static void protection(void)
 	ok(hv.protect(page, 4096, PV_PROT_R) == -EINVAL, "it refuses");
 	answer = 0;
 	n_calls = 0;
-	page = (uintptr_t)_image_start < (uintptr_t)_image_end ? (uintptr_t)_image_start :
-	       (uintptr_t)_image_end;
-	page &= ~4095ul;
 	ok(hv.protect(page, 0, PV_PROT_R) == 0 && n_calls == 0, "no length: nothing to do");
+	page = (uintptr_t)image;
+	ok(hv.protect(page, 4096, PV_PROT_RW) == -EINVAL &&
+	   hv.protect(page + 3 * 4096, 4096, PV_PROT_RW) == -EINVAL &&
+	   hv.protect(page - 4096, 8192, PV_PROT_RW) == -EINVAL && n_calls == 0,
+	   "nothing of the image becomes writable");
+	ok(hv.protect(page + 4096, 4096, PV_PROT_RX) == 0 && n_calls == 0, "text is executable");
+	ok(hv.protect(page + 4096, 8192, PV_PROT_RX) == -EINVAL &&
+	   hv.protect(page, 8192, PV_PROT_RX) == -EINVAL && n_calls == 0, "what is around it, not");
+	ok(hv.protect(page + 4 * 4096, 4096, PV_PROT_RW) == 0 && n_calls == 1, "what is behind it may");
+	fresh();
+	ok(hv.init(&bi) == 0 && last_call(HV_PROTECT, page + 8192, 4096, HV_PROT_NONE),
+	   "the boot stack gets its guard");
 }
 
 static void tls(void)
@@ -315,8 +331,10 @@ static void scanning(void)
 	   ((const struct bus_virtio_hv *)infos[2])->line == 2 &&
 	   (uintptr_t)((const struct bus_virtio_hv *)infos[2])->dev == (uintptr_t)&block.device[2],
 	   "each its index, line and entry");
-	fail_alloc = 2;
+	fail_alloc = 1;
 	ok(hv.scan() == -ENOMEM, "no memory");
+	block.n_devices = HV_DEVICES_MAX + 1;
+	ok(hv.scan() == 0 && n_devices == 3 + HV_DEVICES_MAX, "no more than there can be");
 }
 
 int main(void)

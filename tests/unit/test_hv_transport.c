@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -349,6 +350,7 @@ static void events(void)
 {
 	fresh(VIRTIO_ID_RNG, 0);
 	p.d->generation = 77;
+	p.deaf = true;			/* so that there was no event yet */
 	plug();
 	vd()->config_changed = config_changed;
 	n_changes = 0;
@@ -435,10 +437,11 @@ static void changes(void)
 	stop = 0;
 	pk_step = 1000000;		/* few looks at a status until time is up */
 	pthread_create(&t, NULL, restless, NULL);
-	for (unsigned i = 0; i < 3000; i++) {
+	for (unsigned i = 0; i < 3000 || (taken < 50 && i < 3000000); i++) {
 		uint64_t v[8];
 		struct virtio_field f = { v, 0, 8, 8 };
 
+		sched_yield();
 		pk_reset();
 		memset(p.ready, 0, sizeof(p.ready));
 		dev = (struct device){ .bus = BUS_VIRTIO_HV, .name = "dev0", .bus_info = &bus };
