@@ -204,6 +204,12 @@ void fault_report(const struct run *r, int pid, const struct fault_info *info,
 	backtrace(r, pid, regs);
 }
 
+void fault_report_regs(const struct run *r, int pid, const struct fault_regs *regs)
+{
+	print_registers(regs);
+	backtrace(r, pid, regs);
+}
+
 void fault_report_syscall(const struct run *r, int pid, const struct fault_regs *regs)
 {
 	msg("the guest crashed: it made system call %lld, or gave it arguments, that the filter forbids",

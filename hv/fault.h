@@ -34,5 +34,8 @@ bool fault_read_mem(int pid, uint64_t addr, void *buf, size_t len);
 void fault_report(const struct run *r, int pid, const struct fault_info *info,
 		  const struct fault_regs *regs);
 
+/* Registers and backtrace. */
+void fault_report_regs(const struct run *r, int pid, const struct fault_regs *regs);
+
 /* A system call that the filter forbids. */
 void fault_report_syscall(const struct run *r, int pid, const struct fault_regs *regs);

@@ -32,7 +32,7 @@ static const struct topic topics[] = {
 	  "  --core FILE            where to write an ELF core if the guest faults\n"
 	  "  --grace SECONDS        from the request to shut down to the end (default 10)\n"
 	  "  --spin MICROSECONDS    look for work this long before sleeping (default 0)\n"
-	  "  --accel process        how it is run; the only way so far\n"
+	  "  --accel process|kvm    a process of its own (default), or a virtual machine\n"
 	  "\n"
 	  "key=value words are the kernel's (ip=, mount=, log=, env.NAME=); what follows\n"
 	  "`--` are the application's arguments. The console is stdin and stdout. SIGTERM\n"

@@ -9,9 +9,10 @@ HV_OBJ	   := $(B)/obj-hv
 HV_CC	   := $(HOSTCC)
 hv_dev_c   := $(wildcard hv/dev/*.c)
 hv_shared  := kernel/lib/fmt.c kernel/lib/string.c kernel/symbols.c
-hv_blob_c  := $(hv_dev_c) hv/proc/call.c hv/proc/enter.c hv/clock.c hv/mem.c
-hv_c	   := $(wildcard hv/*.c) $(hv_dev_c) hv/proc/child.c hv/proc/seccomp.c hv/proc/spawn.c $(hv_shared)
-hv_s	   := hv/entry.S hv/proc/blob.S
+hv_blob_c  := $(hv_dev_c) hv/proc/call.c hv/proc/enter.c hv/kvm/run.c hv/kvm/io.c hv/kvm/tables.c hv/clock.c hv/mem.c
+hv_c	   := $(wildcard hv/*.c) $(hv_dev_c) hv/proc/child.c hv/proc/seccomp.c hv/proc/spawn.c \
+	      hv/kvm/open.c hv/kvm/make.c hv/kvm/tables.c hv/kvm/report.c $(hv_shared)
+hv_s	   := hv/entry.S hv/proc/blob.S hv/kvm/guest.S
 hv_blob_s  := hv/proc/entry.S
 hv_common  := -std=gnu11 -O2 -g -I. $(WARN) -Wconversion -ffreestanding -fno-builtin -fpie \
 	      -fvisibility=hidden -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fcf-protection=none \
@@ -32,7 +33,7 @@ $(HV_OBJ)/%.o: %.c hv/hv.mk
 	@$(HV_CC) $(hv_common) $(hv_guard) -c $< -o $@
 $(HV_OBJ)/%.o: %.S $(HV_OBJ)/blob.bin
 	@mkdir -p $(@D)
-	@$(HV_CC) -DBLOB='"$(HV_OBJ)/blob.bin"' -c $< -o $@
+	@$(HV_CC) -I. -DBLOB='"$(HV_OBJ)/blob.bin"' -c $< -o $@
 $(HV_OBJ)/blob.bin: $(HV_OBJ)/blob.elf
 	@objcopy -O binary $< $@
 $(HV_OBJ)/blob.elf: $(blob_objs) hv/proc/blob.ld
@@ -46,9 +47,9 @@ $(HV_OBJ)/blob/%.o: %.S hv/hv.mk
 
 # The monitor under the sanitizers, with a C library, for tests/hv.
 hv_asan_c  := $(filter-out hv/start.c hv/mem.c kernel/lib/string.c,$(hv_c)) tests/hv/asan_main.c
-$(HV)-asan: $(hv_asan_c) hv/proc/blob.S $(HV_OBJ)/blob.bin $(wildcard hv/*.h hv/*/*.h)
+$(HV)-asan: $(hv_asan_c) hv/proc/blob.S hv/kvm/guest.S $(HV_OBJ)/blob.bin $(wildcard hv/*.h hv/*/*.h)
 	@mkdir -p $(@D); echo "  HOSTCC $@"
 	@$(HV_CC) -std=gnu11 -O1 -g -I. $(WARN) -ffreestanding -Wno-missing-prototypes $(SAN) -fno-omit-frame-pointer -DGLINT_VERSION='"$(VERSION)"' \
-		-DBLOB='"$(HV_OBJ)/blob.bin"' $(hv_asan_c) hv/proc/blob.S -o $@
+		-DBLOB='"$(HV_OBJ)/blob.bin"' $(hv_asan_c) hv/proc/blob.S hv/kvm/guest.S -o $@
 -include $(hv_objs:.o=.d) $(blob_objs:.o=.d)
 -include hv/net-user/net-user.mk

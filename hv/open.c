@@ -3,6 +3,7 @@
  * What `glint run` needs before the guest: image, modules, disks, networks
  * (net.c), and where everything lies in guest memory.
  */
+#include "hv/kvm/kvm.h"
 #include "hv/msg.h"
 #include "hv/run.h"
 
@@ -199,6 +200,8 @@ void run_open(struct run *r)
 	char err[IMAGE_ERR_MAX];
 
 	r->tsc_stable = tsc_is_stable();
+	if (r->kvm)
+		r->kvm_fd = kvm_open();
 	image_open(r->image_path, &r->image, &r->image_fd);
 	if (image_check_hv(&r->image, err))
 		die(EXIT_USAGE, "image %s: %s", r->image_path, err);

@@ -173,11 +173,10 @@ static void add_module(struct run *r, char *text)
 	r->n_modules++;
 }
 
-static void set_accel(const char *name)
+static void set_accel(struct run *r, const char *name)
 {
-	if (strcmp(name, "kvm") == 0)
-		die(EXIT_USAGE, "--accel kvm: this accelerator has not landed yet; have: process");
-	if (strcmp(name, "process") != 0)
+	r->kvm = strcmp(name, "kvm") == 0;
+	if (!r->kvm && strcmp(name, "process") != 0)
 		die(EXIT_USAGE, "--accel %s: not one of process, kvm", name);
 }
 
@@ -227,7 +226,7 @@ static void set_cmdline(struct run *r, char **argv)
 static bool take_option(struct run *r, const char *name, char *value)
 {
 	if (strcmp(name, "accel") == 0)
-		set_accel(value);
+		set_accel(r, value);
 	else if (strcmp(name, "mem") == 0)
 		r->mem_size = parse_mem(value);
 	else if (strcmp(name, "net") == 0)

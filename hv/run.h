@@ -56,6 +56,7 @@ struct run {
 	uint32_t grace_s;
 	uint32_t spin_us;
 	const char *core_path;
+	bool kvm;			/* --accel kvm */
 	uint32_t n_nets, n_disks, n_modules;
 	struct net_option net[RUN_NETS_MAX];
 	struct disk_option disk[RUN_DISKS_MAX];
@@ -68,6 +69,7 @@ struct run {
 	int console_in;			/* -1: none */
 	int console_feed;		/* what we read from the terminal goes in here, or -1 */
 	int event_fd;			/* wakes the guest */
+	int kvm_fd;			/* /dev/kvm, with `kvm` */
 	uint64_t modules_addr;		/* the lowest module, or the start block */
 	uint64_t start_addr;		/* the start block in guest memory */
 	struct clock_moment began;

@@ -123,6 +123,8 @@ static int on_stop(struct watch *w, int status)
 	if (event == EXIT_EVENT) {
 		uint64_t how = 0;
 
+		if (kvm_report(w->run, w->guest.pid, kvm_end_of(w->guest.ctl), &info, &regs))
+			return crashed(w, &info, &regs);
 		sys_ptrace(PTRACE_GETEVENTMSG, w->guest.pid, 0, (uintptr_t)&how);
 		if (WIFSIGNALED((int)how) && WTERMSIG((int)how) == SIGSYS &&
 		    fault_read_regs(w->guest.pid, &regs)) {
@@ -166,6 +168,8 @@ static int on_end(const struct watch *w, int status)
 
 	if (WIFSIGNALED(status))
 		return on_signal_death(w, WTERMSIG(status));
+	if (kvm_report(w->run, w->guest.pid, kvm_end_of(ctl), &(struct fault_info){ 0 }, &(struct fault_regs){ 0 }))
+		return EXIT_CRASHED;	/* not traced: there is no more to be had of it */
 	if (!__atomic_load_n(&ctl->running, __ATOMIC_ACQUIRE)) {
 		msg("the guest's process cannot be set up: %s: %s", proc_step_text(step),
 		    errno_text(__atomic_load_n(&ctl->failed_errno, __ATOMIC_RELAXED)));

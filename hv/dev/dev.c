@@ -23,13 +23,21 @@ void devs_init(struct devs *d, uint8_t *mem, uint64_t size, uint64_t rw_size,
 {
 	d->mem = (struct vq_mem){ mem, size, rw_size };
 	d->start = start;
+	d->pending = &start->pending;
 	d->log_fd = d->event_fd = -1;
 }
 
 void devs_move(struct devs *d, uint8_t *mem, struct hv_start *start)
 {
 	d->mem.base = mem;
+	if (d->pending == &d->start->pending)
+		d->pending = &start->pending;
 	d->start = start;
+}
+
+void devs_set_pending(struct devs *d, uint64_t *pending)
+{
+	d->pending = pending;
 }
 
 void devs_set_log(struct devs *d, int fd)
@@ -47,21 +55,21 @@ void devs_set_event_fd(struct devs *d, int fd)
 void devs_raise(struct devs *d, uint64_t bits)
 {
 	/* pairs with the exchange in devs_take_events() */
-	__atomic_fetch_or(&d->start->pending, bits, __ATOMIC_SEQ_CST);
+	__atomic_fetch_or(d->pending, bits, __ATOMIC_SEQ_CST);
 }
 
 uint64_t devs_take_events(struct devs *d)
 {
-	if (!__atomic_load_n(&d->start->pending, __ATOMIC_RELAXED))
+	if (!__atomic_load_n(d->pending, __ATOMIC_RELAXED))
 		return 0;
-	return __atomic_exchange_n(&d->start->pending, 0, __ATOMIC_SEQ_CST);
+	return __atomic_exchange_n(d->pending, 0, __ATOMIC_SEQ_CST);
 }
 
 void dev_raise(struct devs *d, const struct dev *v)
 {
 	uint64_t bit = 1ull << v->index;
 
-	if (!(__atomic_load_n(&d->start->pending, __ATOMIC_RELAXED) & bit))
+	if (!(__atomic_load_n(d->pending, __ATOMIC_RELAXED) & bit))
 		devs_raise(d, bit);
 }
 
@@ -289,9 +297,9 @@ int64_t devs_kick(struct devs *d, uint64_t dev_queue)
 	else
 		work(d, v);
 	bit = 1ull << v->index;
-	if (!(__atomic_load_n(&d->start->pending, __ATOMIC_RELAXED) & bit))
+	if (!(__atomic_load_n(d->pending, __ATOMIC_RELAXED) & bit))
 		return 0;
-	__atomic_fetch_and(&d->start->pending, ~bit, __ATOMIC_SEQ_CST);
+	__atomic_fetch_and(d->pending, ~bit, __ATOMIC_SEQ_CST);
 	return 1;
 }
 

@@ -97,6 +97,9 @@ struct dev_console_param {
 int devs_add_console(struct devs *d, const char *name, const struct dev_console_param *p);
 int devs_add_rng(struct devs *d, const char *name);
 
+/* Where the HV_EV_* bits are, if not in the start block: kvm mode. */
+void devs_set_pending(struct devs *d, uint64_t *pending);
+
 /* Text for the user ("net0: ...", one line each) goes to this descriptor; -1: nowhere. */
 void devs_set_log(struct devs *d, int fd);
 
@@ -111,6 +114,8 @@ void devs_set_event_fd(struct devs *d, int fd);
  * signals blocked) on stacks inside struct devs. Without them, disks work too, but a
  * guest waits for each request. 0 or -errno. */
 int devs_start_workers(struct devs *d, unsigned n);
+/* One more such thread, for the caller: fn(arg) on that stack, for ever. 0 or more, or -errno. */
+long devs_thread(void *stack_top, void (*fn)(void *arg), void *arg);
 /* What each thread runs, for those who start `n` threads in their own way. Ends after
  * devs_stop_workers(). */
 void devs_count_workers(struct devs *d, unsigned n);

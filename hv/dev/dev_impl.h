@@ -109,6 +109,7 @@ struct pool {
 struct devs {
 	struct vq_mem mem;
 	struct hv_start *start;
+	uint64_t *pending;		/* HV_EV_* bits not handed out */
 	int log_fd, event_fd;
 	unsigned n;
 	struct vq_chain chain;		/* for the one thread that serves */

@@ -165,16 +165,16 @@ unsigned devs_workers_wanted(const struct devs *d)
 }
 
 __attribute__((noreturn, used))
-static void worker_main(struct devs *d)
+static void worker_main(void *arg)
 {
-	devs_worker(d);
+	devs_worker(arg);
 	for (;;)
 		sys_raw(__NR_exit, 0, 0, 0, 0, 0, 0);
 }
 
 /* clone() returns twice, the second time on the new stack, where a compiled function
  * has nothing: so the child's part is in the assembly. */
-static long start_thread(struct devs *d, uint8_t *stack_top)
+static long start_thread(void *stack_top, void (*fn)(void *), void *arg)
 {
 	long flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
 		     CLONE_SYSVSEM;
@@ -186,30 +186,38 @@ static long start_thread(struct devs *d, uint8_t *stack_top)
 			 "test %%rax, %%rax\n\t"
 			 "jnz 1f\n\t"
 			 "xor %%ebp, %%ebp\n\t"
-			 "mov %[d], %%rdi\n\t"
+			 "mov %[arg], %%rdi\n\t"
 			 "call *%[fn]\n\t"
 			 "1:"
 			 : "=a"(ret)
-			 : "a"((long)__NR_clone), "D"(flags), "S"(stack_top), [d] "r"(d),
-			   [fn] "r"(worker_main)
+			 : "a"((long)__NR_clone), "D"(flags), "S"(stack_top), [arg] "r"(arg),
+			   [fn] "r"(fn)
 			 : "rcx", "rdx", "r10", "r11", "memory");
+	return ret;
+}
+
+long devs_thread(void *stack_top, void (*fn)(void *), void *arg)
+{
+	uint64_t all = ~0ull, old;
+	long ret;
+
+	sys_raw(__NR_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&old, sizeof(all), 0, 0);
+	ret = start_thread(stack_top, fn, arg);
+	sys_raw(__NR_rt_sigprocmask, SIG_SETMASK, (long)&old, 0, sizeof(all), 0, 0);
 	return ret;
 }
 
 int devs_start_workers(struct devs *d, unsigned n)
 {
-	uint64_t all = ~0ull, old;
 	long err = 0;
 
 	if (n > DEVS_WORKERS_MAX)
 		n = DEVS_WORKERS_MAX;
-	sys_raw(__NR_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&old, sizeof(all), 0, 0);
 	while (d->pool.n < n && err >= 0) {
 		d->pool.n++;		/* counts for those that run already */
-		err = start_thread(d, d->stack[d->pool.n - 1] + POOL_STACK);
+		err = devs_thread(d->stack[d->pool.n - 1] + POOL_STACK, worker_main, d);
 		if (err < 0)
 			d->pool.n--;
 	}
-	sys_raw(__NR_rt_sigprocmask, SIG_SETMASK, (long)&old, 0, sizeof(all), 0, 0);
 	return err < 0 ? (int)err : 0;
 }

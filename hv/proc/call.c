@@ -90,7 +90,7 @@ static uint64_t refine(struct proc *p)
 	return now.ns;
 }
 
-static uint64_t clock_time(struct proc *p)
+uint64_t proc_clock_time(struct proc *p)
 {
 	uint64_t now;
 
@@ -124,7 +124,7 @@ static int64_t call_wait(struct proc *p, uint64_t deadline)
 		events = devs_take_events(p->devs);
 		if (events || !deadline)
 			break;
-		now = clock_time(p);
+		now = proc_clock_time(p);
 		if (now >= deadline)
 			break;
 		if (work || !spin_end)

@@ -69,7 +69,7 @@ static void map_segment(const struct run *r, struct proc *p, const struct image_
 	uint64_t file_end = s->addr + s->file_len;
 	uint64_t mapped = s->mem_len > s->file_len ? ALIGN_DOWN(file_end, (uint64_t)HV_PAGE) :
 			  ALIGN_UP(file_end, (uint64_t)HV_PAGE);
-	int prot = PROT_READ | (s->write ? PROT_WRITE : 0) | (s->exec ? PROT_EXEC : 0);
+	int prot = PROT_READ | (s->write ? PROT_WRITE : 0) | (s->exec && !r->kvm ? PROT_EXEC : 0);
 
 	if (mapped < start || (s->addr - s->file_off) % HV_PAGE || !s->file_len)
 		mapped = start;
@@ -147,7 +147,7 @@ static void close_but(int a, int b)
 }
 
 /* Closes everything but what the devices hold. */
-static void keep_files(const struct run *r)
+static void keep_files(const struct run *r, const struct proc *p)
 {
 	int keep[64], n = 0, next = 0;
 
@@ -155,6 +155,7 @@ static void keep_files(const struct run *r)
 	keep[n++] = 1;
 	keep[n++] = 2;
 	keep[n++] = r->event_fd;
+	keep[n++] = r->kvm ? p->kvm.vcpu_fd : -1;
 	for (uint32_t i = 0; i < r->n_nets; i++) {
 		keep[n++] = r->net[i].dev.fd;
 		keep[n++] = r->net[i].dev.pcap_fd;
@@ -207,13 +208,19 @@ static void drop(const struct run *r, struct proc *p, int parent)
 	limit(p, RLIMIT_CORE, 0);
 	limit(p, RLIMIT_FSIZE, file_limit(r));
 	limit(p, RLIMIT_MEMLOCK, 0);
-	keep_files(r);
+	keep_files(r, p);
 	limit(p, RLIMIT_NOFILE, NOFILE_LEAST);
 }
 
 void child_enter(const struct run *r, struct proc *p, int parent)
 {
 	map_all(r, p);
+	if (r->kvm) {
+		long err = kvm_make(r, p);
+
+		if (err)
+			fail(p, PROC_STEP_KVM, err);
+	}
 	drop(r, p, parent);
 	__asm__ volatile("jmp *%1" : : "D"(p), "r"(PROC_BLOB) : "memory");
 	__builtin_unreachable();

@@ -58,6 +58,8 @@ void proc_enter(struct proc *p)
 
 	unmap_rest(p);
 	err = p->n_workers ? devs_start_workers(p->devs, p->n_workers) : 0;
+	if (!err && p->kvm.on)
+		err = kvm_start_io(p);
 	if (err)
 		fail(p, PROC_STEP_WORKERS, err);
 	wait_for_monitor(p);
@@ -68,5 +70,7 @@ void proc_enter(struct proc *p)
 	if (err)
 		fail(p, PROC_STEP_SECCOMP, err < 0 ? err : -1);
 	__atomic_store_n(&p->ctl->running, 1, __ATOMIC_RELEASE);
+	if (p->kvm.on)
+		kvm_run(p);
 	proc_start_guest(p->start_view);
 }

@@ -23,6 +23,7 @@
 
 #include "hv/clock.h"
 #include "hv/dev/dev.h"
+#include "hv/kvm/kvm.h"
 #include "pv/hv/abi.h"
 
 #define PROC_BLOB	0x200000000000ul	/* above HV_MEM_MAX, below any mapping of Linux's own */
@@ -35,7 +36,10 @@
 #define PROC_DEVS	(PROC_STATE + PROC_STATE_LEN)
 
 #define PROC_START_LEN	(2ul * HV_PAGE)
-#define PROC_SHARED_LEN (PROC_START_LEN + HV_PAGE)
+#define PROC_CTL	(PROC_SHARED + PROC_START_LEN)
+#define PROC_TRAP	(PROC_CTL + HV_PAGE)	/* kvm mode: hv/kvm/kvm.h */
+#define PROC_LIVE	(PROC_TRAP + HV_PAGE)
+#define PROC_SHARED_LEN (PROC_START_LEN + 3ul * HV_PAGE)
 
 /* How the process ended, written by it; the monitor takes only what fits. */
 enum proc_step {
@@ -50,6 +54,7 @@ enum proc_step {
 	PROC_STEP_UNMAP,
 	PROC_STEP_WORKERS,
 	PROC_STEP_SECCOMP,
+	PROC_STEP_KVM,
 	PROC_N_STEPS
 };
 
@@ -63,6 +68,12 @@ struct proc_ctl {
 	uint32_t has_exit;	/* by the child: HV_EXIT was called */
 	uint32_t exit_code;	/* ... with this */
 };
+
+/* In kvm mode more is told of the end, in the same page. */
+static inline struct kvm_end *kvm_end_of(const struct proc_ctl *ctl)
+{
+	return (struct kvm_end *)(uintptr_t)(ctl + 1);
+}
 
 #define PROC_FILTER_MAX 512u
 
@@ -92,7 +103,8 @@ struct proc {
 	uint32_t n_keep;
 	struct proc_range keep[PROC_KEEP_MAX];	/* ascending */
 	uint32_t n_workers;
-	int out_fd;
+	int out_fd, event_fd;
+	struct kvm kvm;
 	uint64_t spin_ns;
 	struct clock_moment clock_base;	/* when glint began */
 	uint64_t clock_next_ns;		/* when to compare again */
@@ -108,6 +120,9 @@ void proc_enter(struct proc *p) __attribute__((noreturn));
 
 /* Behind struct hv_start.entry, on the blob's stack. */
 int64_t proc_hypercall(uint64_t nr, uint64_t a, uint64_t b, uint64_t c);
+
+/* The clock by the guest's record, which it corrects when it is time to. One thread. */
+uint64_t proc_clock_time(struct proc *p);
 
 /* proc/entry.S: to the guest's entry point, with the registers of abi.h. */
 void proc_start_guest(uint64_t start_view) __attribute__((noreturn));

@@ -10,6 +10,7 @@
 #include <linux/filter.h>
 #include <linux/if_tun.h>
 #include <linux/ioctl.h>
+#include <linux/kvm.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 
@@ -147,9 +148,19 @@ static void rule_ioctl(struct prog *p, const struct seccomp_policy *policy)
 
 	for (uint32_t i = 0; i < policy->n_fds; i++)
 		taps |= (policy->fd[i].use & FD_TAP) != 0;
-	if (!taps)
+	if (!taps && !policy->vcpu_fd)
 		return;
 	rule_begin(p, __NR_ioctl);
+	if (policy->vcpu_fd) {
+		/* Another descriptor: over these eight, to the taps. */
+		load_low(p, 0);
+		emit(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)policy->vcpu_fd, 0, 8);
+		load_low(p, 1);
+		allow_if(p, (uint32_t)KVM_RUN);
+		allow_if(p, (uint32_t)KVM_GET_SREGS);
+		allow_if(p, (uint32_t)KVM_SET_SREGS);
+		kill_it(p);
+	}
 	load_low(p, 1);
 	must_be(p, (uint32_t)TUNSETOFFLOAD);
 	load_low(p, 0);

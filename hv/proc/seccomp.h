@@ -34,6 +34,7 @@ struct seccomp_policy {
 	bool workers;		/* futex WAIT and WAKE, private */
 	bool rng;		/* getrandom */
 	bool set_tls;		/* arch_prctl(ARCH_SET_FS) */
+	int vcpu_fd;		/* KVM_RUN, KVM_GET_SREGS, KVM_SET_SREGS; 0: none */
 	uint64_t protect_start, protect_end;	/* mprotect within, never executable */
 };
 

@@ -41,7 +41,7 @@ static void fill_start(const struct run *r, struct hv_start *s)
 	s->size = PROC_START_LEN;
 	s->flags = r->fsgsbase ? HV_F_FSGSBASE : 0;
 	s->mem_size = r->mem_size;
-	s->entry = PROC_BLOB + BLOB_HYPERCALL;
+	s->entry = r->kvm ? KVM_VIEW + KVM_AREA_ENTRY * (uint64_t)HV_PAGE : PROC_BLOB + BLOB_HYPERCALL;
 	s->image_end = r->image.end;
 	s->n_modules = r->n_modules;
 	for (uint32_t i = 0; i < r->n_modules; i++) {
@@ -51,7 +51,8 @@ static void fill_start(const struct run *r, struct hv_start *s)
 	}
 	if (sys_getrandom(s->seed, sizeof(s->seed), 0) != sizeof(s->seed))
 		die(EXIT_HOST, "getrandom: no entropy");
-	fmt_snprintf(s->build, sizeof(s->build), "glint %s, process", GLINT_VERSION);
+	fmt_snprintf(s->build, sizeof(s->build), "glint %s, %s", GLINT_VERSION,
+		     r->kvm ? "kvm" : "process");
 	memcpy(s->cmdline, r->cmdline, sizeof(s->cmdline));
 }
 
@@ -110,7 +111,7 @@ static void allow_fd(struct seccomp_policy *s, int fd, unsigned use)
 static void fill_policy(const struct run *r, struct seccomp_policy *s)
 {
 	*s = (struct seccomp_policy){
-		.workers = r->n_disks > 0, .rng = true, .set_tls = !r->fsgsbase,
+		.workers = r->n_disks > 0 || r->kvm, .rng = true, .set_tls = !r->fsgsbase && !r->kvm, .vcpu_fd = r->kvm ? r->kvm_fd : 0,
 		.protect_start = HV_MEM_BASE, .protect_end = r->modules_addr,
 	};
 	allow_fd(s, r->console_in, FD_READ);
@@ -148,10 +149,13 @@ static void fill_keep(struct proc *p, uint64_t devs_len)
 		{ PROC_BLOB, PROC_BLOB + (uint64_t)(blob_end - blob_start) },
 		{ PROC_SHARED, PROC_SHARED + PROC_SHARED_LEN },
 		{ PROC_STACK_END - PROC_STACK_LEN, PROC_DEVS + devs_len },
+		{ KVM_HOST, KVM_IO_STACK_END },
+		{ KVM_RUN_PAGE, KVM_RUN_PAGE + KVM_RUN_MAX },
+		{ KVM_AREA, KVM_AREA + p->kvm.area_len },
 	};
 
 	memcpy(p->keep, keep, sizeof(keep));
-	p->n_keep = ARRAY_SIZE(keep);
+	p->n_keep = ARRAY_SIZE(keep) - (p->kvm.on ? 0 : 3);
 }
 
 static void fill_state(const struct run *r, struct proc *p, uint64_t devs_len)
@@ -166,10 +170,13 @@ static void fill_state(const struct run *r, struct proc *p, uint64_t devs_len)
 	p->mem_end = HV_MEM_BASE + r->mem_size;
 	p->rw_end = r->modules_addr;
 	p->out_fd = 1;
+	p->event_fd = r->event_fd;
 	p->spin_ns = r->spin_us * 1000ull;
 	p->clock_base = r->began;
 	p->clock_next_ns = r->began.ns + START_EXTRA_NS;
 	fill_code(&r->image, p);
+	if (r->kvm)
+		kvm_describe(r, &p->kvm);
 	fill_keep(p, devs_len);
 	fill_policy(r, &policy);
 	if (seccomp_build(&policy, p->filter, PROC_FILTER_MAX, &p->filter_len))
@@ -201,6 +208,8 @@ void proc_spawn(struct run *r, struct spawned *out)
 	fill_state(r, p, devs_len);
 	fill_start(r, start);
 	devs_init(p->devs, (uint8_t *)HV_MEM_BASE, r->mem_size, r->modules_addr - HV_MEM_BASE, start);
+	if (r->kvm)
+		devs_set_pending(p->devs, (uint64_t *)PROC_LIVE);
 	add_devices(r, p->devs);
 	p->n_workers = devs_workers_wanted(p->devs);
 	fill_clock(r, start);
@@ -229,6 +238,7 @@ const char *proc_step_text(uint32_t step)
 		[PROC_STEP_FILES] = "closing descriptors",
 		[PROC_STEP_UNMAP] = "unmapping the monitor",
 		[PROC_STEP_WORKERS] = "starting the disks' threads",
+		[PROC_STEP_KVM] = "making the virtual machine",
 		[PROC_STEP_SECCOMP] = "installing the seccomp filter (does this kernel have it?)",
 	};
 
