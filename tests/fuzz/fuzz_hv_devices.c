@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -30,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct hvg g;
 static struct hvg_queue q[N_DEV][2];
-static int seq[2], plain[2], stream[2], disk = -1, null, zero, pcap;
+static int seq[2], plain[2], stream[2], disk = -1, null, zero, pcap, event;
 static const uint8_t *in;
 static size_t left;
 
@@ -109,6 +110,10 @@ static void begin(void)
 	devs_add_blk(d, "disk0", &b);
 	devs_add_rng(d, "rng0");
 	devs_add_console(d, "console", &c);
+	devs_set_event_fd(d, event);
+	devs_stop_workers(d);
+	if (u8() & 1)
+		devs_count_workers(d, 1);
 }
 
 static void write_desc(struct virtq_desc *d)
@@ -156,6 +161,14 @@ static void touch_queue(void)
 	}
 }
 
+/* The pool's worker is this thread: it does what is posted, and comes back since it was
+ * told to stop. A reset would wait for it. */
+static int64_t status(uint64_t dev, uint64_t value)
+{
+	devs_worker(g.d);
+	return devs_status(g.d, dev, value);
+}
+
 static void honest_start(void)
 {
 	unsigned dev = u8() % N_DEV;
@@ -165,6 +178,7 @@ static void honest_start(void)
 		g.next = 32768;
 	for (unsigned i = 0; i < 3; i++)
 		drop |= 1ull << u8() % 64;
+	devs_worker(g.d);
 	hvg_start(&g, dev, ~(drop & ~VIRTIO_F_VERSION_1), q[dev], 1u << u8() % 5);
 }
 
@@ -178,10 +192,16 @@ static void request(void)
 	if (!v->num)
 		return;
 	memcpy(hvg_ptr(&g, s[0].addr), &h, sizeof(h));
+	if (u8() & 1) {		/* one that may do */
+		struct virtio_blk_discard r = { u8(), u8(), u8() % 3 };
+
+		s[1] = (struct hvg_seg){ HV_MEM_BASE + 4096, h.type < 2 ? 512u * (u8() % 9) : 16u * (u8() % 4) };
+		memcpy(hvg_ptr(&g, s[1].addr + (u8() & 1) * 16), &r, sizeof(r));
+	}
 	v->prod = v->avail->idx;
 	for (unsigned i = 0; i < 3; i++)
 		v->desc[i % v->num] = (struct virtq_desc){ s[i].addr, s[i].len,
-			(uint16_t)((i < 2 ? 1 : 0) | (i == 2 || (i == 1 && h.type != 1) ? 2 : 0)),
+			(uint16_t)((i < 2 ? 1 : 0) | (i == 2 || (i == 1 && h.type != 1 && h.type < 11) ? 2 : 0)),
 			(uint16_t)((i + 1) % v->num) };
 	v->avail->ring[v->prod & (v->num - 1)] = 0;
 	v->avail->idx++;
@@ -294,6 +314,8 @@ static void sweep(void)
 	struct pollfd pfd[DEVS_POLLFDS];
 	int n;
 
+	if (u8() & 1)
+		devs_worker(g.d);
 	devs_sweep(g.d);
 	devs_take_events(g.d);
 	n = devs_prepare(g.d, pfd, DEVS_POLLFDS);
@@ -313,7 +335,7 @@ static void deed(void)
 		honest_start();
 		break;
 	case 1:
-		devs_status(g.d, u8() < 240 ? u8() % 8 : u64(), u8() < 240 ? u8() : u64());
+		status(u8() < 240 ? u8() % 8 : u64(), u8() < 240 ? u8() : u64());
 		break;
 	case 2:
 		devs_features(g.d, u8() % 8, u8() < 128 ? u64() : u64() & g.start->device[u8() % N_DEV].features);
@@ -369,6 +391,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		disk = memfd_create("disk", 0);
 		pcap = memfd_create("pcap", 0);
 		null = open("/dev/null", O_WRONLY);
+		event = eventfd(0, EFD_NONBLOCK);
 		zero = open("/dev/zero", O_RDONLY);
 		if (ftruncate(disk, 32768) || !(g.mem = malloc(SIZE)) || !(g.start = malloc(sizeof(*g.start))))
 			abort();
@@ -376,6 +399,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (g.d == MAP_FAILED)
 			abort();
 	}
+	peer_sys_slow = size & 1;
 	in = data;
 	left = size;
 	memset(q, 0, sizeof(q));
@@ -389,7 +413,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (g.mem[i] != 0xa5)
 			abort();
 	for (unsigned i = 0; i < N_DEV; i++)
-		if (devs_status(g.d, i, 0))
+		if (status(i, 0))
 			abort();
 	for (unsigned i = 0; i < 2; i++) {
 		close(seq[i]);
