@@ -244,7 +244,9 @@ static bool submit(struct devs *d, struct dev *v)
 	struct request r;
 	struct job *j;
 
-	if (b->busy >= v->vq[0].num || !(j = pool_get(d)))
+	/* as many under way as there can be: an end comes first */
+	b->full = b->busy >= v->vq[0].num || !(j = pool_get(d));
+	if (b->full)
 		return false;
 	if (!parse(d, v, &r)) {
 		pool_put(d, j);
@@ -292,15 +294,16 @@ static bool submit(struct devs *d, struct dev *v)
 
 bool blk_work(struct devs *d, struct dev *v)
 {
+	struct blk *b = blk_of(d, v);
 	unsigned i;
 
+	b->full = false;
 	for (i = 0; i < BATCH && dev_peek(d, v, 0); i++)
 		if (!submit(d, v))
 			break;
 	dev_publish(d, v, 0);
-	/* a kick may find its answer in the page cache: the driver need not wait.
-	 * With as many under way as there can be, an end comes first. */
-	if (vq_want_kicks(&v->vq[0]) && blk_of(d, v)->busy < v->vq[0].num)
+	/* a kick may find its answer in the page cache: the driver need not wait */
+	if (dev_more(d, v, 0) && !b->full)
 		v->again = true;
 	return i > 0;
 }

@@ -79,7 +79,7 @@ static bool output(struct devs *d, struct dev *v)
 	if (v->running && !c->out_blocked) {
 		if (i < BATCH)		/* all of it is out */
 			c->out_stalled = false;
-		v->again |= vq_want_kicks(&v->vq[TXQ]);
+		v->again |= dev_more(d, v, TXQ);
 	}
 	dev_publish(d, v, TXQ);
 	return i > 0;

@@ -40,6 +40,11 @@ void devs_set_pending(struct devs *d, uint64_t *pending)
 	d->pending = pending;
 }
 
+void devs_set_threaded(struct devs *d, bool threaded)
+{
+	d->threaded = threaded;
+}
+
 void devs_set_log(struct devs *d, int fd)
 {
 	d->log_fd = fd;
@@ -171,6 +176,14 @@ void dev_publish(struct devs *d, struct dev *v, unsigned q)
 {
 	if (vq_publish(&v->vq[q]))
 		dev_raise(d, v);
+}
+
+bool dev_more(struct devs *d, struct dev *v, unsigned q)
+{
+	if (!d->threaded)
+		return vq_want_kicks(&v->vq[q]);
+	vq_no_kicks(&v->vq[q]);
+	return vq_waiting(&v->vq[q]) != 0;
 }
 
 /* ---- hypercalls -------------------------------------------------------------------- */
@@ -315,6 +328,21 @@ bool devs_sweep(struct devs *d)
 	return any;
 }
 
+/* Before a sleep beside the guest: asks for kicks where a queue could be worked on. */
+static bool ask_for_kicks(struct devs *d, struct dev *v)
+{
+	switch (v->id) {
+	case VIRTIO_ID_NET:
+		return !d->u[v->index].net.tx_blocked && vq_want_kicks(&v->vq[1]);
+	case VIRTIO_ID_BLOCK:
+		return !d->u[v->index].blk.full && vq_want_kicks(&v->vq[0]);
+	case VIRTIO_ID_CONSOLE:
+		return !d->u[v->index].con.out_blocked && vq_want_kicks(&v->vq[1]);
+	default:
+		return vq_want_kicks(&v->vq[0]);
+	}
+}
+
 int devs_prepare(struct devs *d, struct pollfd *pfd, unsigned max)
 {
 	unsigned n = 0, more;
@@ -329,6 +357,8 @@ int devs_prepare(struct devs *d, struct pollfd *pfd, unsigned max)
 			continue;
 		if (v->again)
 			return -1;
+		if (d->threaded)
+			busy |= ask_for_kicks(d, v);
 		more = 0;
 		pfd[n].events = 0;
 		if (v->id == VIRTIO_ID_NET) {

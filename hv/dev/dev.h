@@ -100,6 +100,10 @@ int devs_add_rng(struct devs *d, const char *name);
 /* Where the HV_EV_* bits are, if not in the start block: kvm mode. */
 void devs_set_pending(struct devs *d, uint64_t *pending);
 
+/* The guest runs beside the thread that serves (kvm mode), where a kick costs it much:
+ * they are asked for only by devs_prepare(). Otherwise a kick does the work at once. */
+void devs_set_threaded(struct devs *d, bool threaded);
+
 /* Text for the user ("net0: ...", one line each) goes to this descriptor; -1: nowhere. */
 void devs_set_log(struct devs *d, int fd);
 

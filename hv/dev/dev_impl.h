@@ -78,6 +78,7 @@ struct job {
 struct blk {
 	struct dev_blk_param p;
 	uint32_t busy;			/* jobs under way */
+	bool full;			/* a request waits for a job to become free */
 	bool wait_writes;		/* RWF_NOWAIT is not for writes here */
 };
 
@@ -111,6 +112,7 @@ struct devs {
 	struct hv_start *start;
 	uint64_t *pending;		/* HV_EV_* bits not handed out */
 	int log_fd, event_fd;
+	bool threaded;			/* kicks are asked for before a sleep only */
 	unsigned n;
 	struct vq_chain chain;		/* for the one thread that serves */
 	uint8_t poll_dev[DEVS_POLLFDS];	/* whose each pollfd is */
@@ -140,6 +142,8 @@ void dev_raise(struct devs *d, const struct dev *v);
 /* The next chain, as vq_peek(); a violation fails the device. In d->chain. */
 bool dev_peek(struct devs *d, struct dev *v, unsigned q);
 void dev_publish(struct devs *d, struct dev *v, unsigned q);
+/* After work on a queue: whether more has come, and kicks as they are wanted. */
+bool dev_more(struct devs *d, struct dev *v, unsigned q);
 
 static inline bool dev_has(const struct dev *v, uint64_t feature)
 {

@@ -195,7 +195,7 @@ static bool transmit(struct devs *d, struct dev *v)
 	if (n->tx_cutting && !n->tx_blocked)
 		send_pieces(d, v, n);
 	if (!n->tx_blocked)
-		v->again |= vq_want_kicks(&v->vq[TXQ]);
+		v->again |= dev_more(d, v, TXQ);
 	dev_publish(d, v, TXQ);
 	return i > 0;
 }

@@ -33,7 +33,7 @@ bool rng_work(struct devs *d, struct dev *v)
 		vq_push(&v->vq[0], d->chain.head, (uint32_t)n);
 	}
 	dev_publish(d, v, 0);
-	v->again = vq_want_kicks(&v->vq[0]) && i == BATCH;
+	v->again = dev_more(d, v, 0) && i == BATCH;
 	return i > 0;
 }
 

@@ -237,6 +237,7 @@ int main(void)
 	devs_add_blk(g.d, "disk0", &b);
 	devs_add_net(g.d, "net0", &n);
 	devs_set_event_fd(g.d, eventfd(0, EFD_NONBLOCK));
+	devs_set_threaded(g.d, true);
 	devs_count_workers(g.d, 4);
 	for (unsigned i = 0; i < 4; i++)
 		pthread_create(&w[i], NULL, worker, g.d);

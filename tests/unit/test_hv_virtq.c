@@ -7,6 +7,7 @@
  * SOURCES: hv/dev/blk.c hv/dev/pool.c hv/dev/console.c hv/dev/rng.c tests/peer/hv_guest.c
  * FLAGS: -include tests/peer/hv_sys.h
  */
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -375,6 +376,33 @@ static void test_rng(void)
 	hvg_end(&g);
 }
 
+/* Beside a guest that runs, kicks are asked for before a sleep only. */
+static void test_threaded(void)
+{
+	struct pollfd pfd[DEVS_POLLFDS];
+	struct hvg_seg s;
+	uint16_t head;
+	uint32_t len;
+
+	hvg_begin(&g, SIZE, RW);
+	devs_add_rng(g.d, "rng0");
+	devs_set_threaded(g.d, true);
+	hvg_start(&g, 0, VIRTIO_F_EVENT_IDX, q, 8);
+	s = (struct hvg_seg){ hvg_alloc(&g, 64, 8), 64 };
+	hvg_add(&q[0], &s, 0, 1, false);
+	hvg_kick(&q[0]);
+	devs_sweep(g.d);
+	ok(hvg_get(&q[0], &head, &len), "a sweep does the work");
+	hvg_add(&q[0], &s, 0, 1, false);
+	ok(hvg_kick(&q[0]) == -1, "no kick is wanted after it");
+	ok(devs_prepare(g.d, pfd, DEVS_POLLFDS) == -1, "no sleep with this request unseen");
+	devs_sweep(g.d);
+	ok(hvg_get(&q[0], &head, &len) && devs_prepare(g.d, pfd, DEVS_POLLFDS) == 0, "then a sleep");
+	hvg_add(&q[0], &s, 0, 1, false);
+	ok(hvg_kick(&q[0]) >= 0, "from which a kick wakes");
+	hvg_end(&g);
+}
+
 int main(void)
 {
 	test_ranges();
@@ -385,5 +413,6 @@ int main(void)
 	test_events();
 	test_calls();
 	test_rng();
+	test_threaded();
 	return done_testing();
 }
