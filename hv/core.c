@@ -122,25 +122,12 @@ static long copy_range(int out, int mem, const Elf64_Phdr *ph)
 	return 0;
 }
 
-static int open_memory(int pid)
-{
-	char path[32] = "/proc/";
-	size_t at = sizeof("/proc/") - 1, digits = 1;
-
-	for (int v = pid; v >= 10; v /= 10)
-		digits++;
-	for (size_t i = digits; i-- > 0; pid /= 10)
-		path[at + i] = (char)('0' + pid % 10);
-	memcpy(path + at + digits, "/mem", 5);
-	return sys_open(path, O_RDONLY, 0);
-}
-
 void core_write(const struct run *r, int pid, const struct fault_info *info,
 		const struct fault_regs *regs)
 {
 	static struct core c;
 	int out = sys_open(r->core_path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
-	int mem = open_memory(pid);
+	int mem = fault_open_mem(pid, O_RDONLY);
 	long err = out < 0 ? out : mem < 0 ? mem : 0;
 
 	memset(&c, 0, sizeof(c));

@@ -44,6 +44,37 @@ bool fault_read_mem(int pid, uint64_t addr, void *buf, size_t len)
 	return SYS(process_vm_readv, pid, &local, 1, &remote, 1, 0) == (long)len;
 }
 
+bool fault_write_regs(int pid, const struct fault_regs *regs)
+{
+	struct fault_regs copy = *regs;
+	struct iovec iov = { &copy, sizeof(copy) };
+
+	return sys_ptrace(PTRACE_SETREGSET, pid, NT_PRSTATUS, (uintptr_t)&iov) == 0;
+}
+
+int fault_open_mem(int pid, int flags)
+{
+	char path[32] = "/proc/";
+	size_t at = sizeof("/proc/") - 1, digits = 1;
+
+	for (int v = pid; v >= 10; v /= 10)
+		digits++;
+	for (size_t i = digits; i-- > 0; pid /= 10)
+		path[at + i] = (char)('0' + pid % 10);
+	memcpy(path + at + digits, "/mem", 5);
+	return sys_open(path, flags, 0);
+}
+
+bool fault_write_mem(int pid, uint64_t addr, const void *buf, size_t len)
+{
+	int fd = fault_open_mem(pid, O_RDWR);
+	bool good = fd >= 0 && sys_pwrite(fd, buf, len, addr) == (long)len;
+
+	if (fd >= 0)
+		sys_close(fd);
+	return good;
+}
+
 static bool is_text(const struct run *r, uint64_t ip)
 {
 	return ip >= r->image.text_start && ip < r->image.text_end;

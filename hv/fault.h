@@ -27,8 +27,14 @@ struct fault_info {
 bool fault_read_regs(int pid, struct fault_regs *regs);
 bool fault_read_info(int pid, struct fault_info *info);
 
-/* Memory of the guest's process, pages without permission included. */
+/* Pages that the guest can read. */
 bool fault_read_mem(int pid, uint64_t addr, void *buf, size_t len);
+
+bool fault_write_regs(int pid, const struct fault_regs *regs);
+bool fault_write_mem(int pid, uint64_t addr, const void *buf, size_t len);
+
+/* /proc/PID/mem, or -errno: also pages that the guest itself may not read. */
+int fault_open_mem(int pid, int flags);
 
 /* A signal of the processor's. */
 void fault_report(const struct run *r, int pid, const struct fault_info *info,

@@ -30,6 +30,7 @@ static const struct topic topics[] = {
 	  "  --disk FILE[,...]      a disk, in the order disk0, disk1, ...: see `glint help disk`\n"
 	  "  --module FILE[,name=N] a read-only file in guest memory\n"
 	  "  --core FILE            where to write an ELF core if the guest faults\n"
+	  "  --gdb PORT             wait for gdb at 127.0.0.1:PORT, stop at the entry point\n"
 	  "  --grace SECONDS        from the request to shut down to the end (default 10)\n"
 	  "  --spin MICROSECONDS    look for work this long before sleeping (default 0)\n"
 	  "  --accel process|kvm    a process of its own (default), or a virtual machine\n"

@@ -242,7 +242,7 @@ static bool take_option(struct run *r, const char *name, char *value)
 	else if (strcmp(name, "spin") == 0)
 		r->spin_us = (uint32_t)parse_number("--spin", value, SPIN_MAX_US);
 	else if (strcmp(name, "gdb") == 0)
-		die(EXIT_USAGE, "--gdb: this option has not landed yet; have: --core FILE, then gdb");
+		r->gdb_port = (uint16_t)parse_number("--gdb", value, 65535);
 	else
 		return false;
 	return true;

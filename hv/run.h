@@ -57,6 +57,7 @@ struct run {
 	uint32_t spin_us;
 	const char *core_path;
 	bool kvm;			/* --accel kvm */
+	uint16_t gdb_port;		/* 0: none */
 	uint32_t n_nets, n_disks, n_modules;
 	struct net_option net[RUN_NETS_MAX];
 	struct disk_option disk[RUN_DISKS_MAX];

@@ -11,6 +11,7 @@
 
 #include "hv/core.h"
 #include "hv/fault.h"
+#include "hv/gdb.h"
 #include "hv/host.h"
 #include "hv/msg.h"
 #include "hv/proc/spawn.h"
@@ -35,6 +36,10 @@ struct watch {
 	bool terminal;			/* read from it */
 	int64_t deadline;		/* of the grace period, 0: none */
 	bool ended_by_us;
+	struct gdb *gdb;		/* or NULL */
+	enum { BEFORE, PLANTED, ENTERED } phase;	/* with gdb: on the way to the entry */
+	uint8_t entry_byte;
+	bool interrupting;
 	bool no_helper;			/* user networking ended by itself */
 };
 
@@ -113,6 +118,94 @@ static bool is_fault(const struct fault_info *info)
 	}
 }
 
+/* ---- gdb ---- */
+
+static const struct gdb_target process_target = {
+	fault_read_regs, fault_write_regs, fault_read_mem, fault_write_mem,
+};
+
+/* The numbers of gdb (include/gdb/signals.def) are not all Linux's. */
+static int gdb_signal(int sig)
+{
+	return sig == SIGBUS ? 10 : sig == 10 ? SIGBUS : sig;
+}
+
+static void go_on(struct watch *w, long request, int sig)
+{
+	sys_ptrace(request, w->guest.pid, 0, (uintptr_t)sig);
+}
+
+/* The blob's breakpoint, then ours at the guest's first instruction. */
+static void on_way_to_entry(struct watch *w)
+{
+	uint64_t entry = w->run->image.hv_entry;
+	uint8_t int3 = 0xcc;
+	struct fault_regs regs = { 0 };
+	int pid = w->guest.pid;
+
+	if (w->phase == BEFORE) {
+		fault_read_mem(pid, entry, &w->entry_byte, 1);
+		fault_write_mem(pid, entry, &int3, 1);
+		w->phase = PLANTED;
+		go_on(w, PTRACE_CONT, 0);
+		return;
+	}
+	fault_write_mem(pid, entry, &w->entry_byte, 1);
+	fault_read_regs(pid, &regs);
+	regs.rip = entry;
+	fault_write_regs(pid, &regs);
+	w->phase = ENTERED;
+	if (w->gdb->fd < 0)
+		go_on(w, PTRACE_CONT, 0);
+	else
+		gdb_tell_stop(w->gdb, SIGTRAP);
+}
+
+static void on_gdb(struct watch *w)
+{
+	bool was_stopped = w->gdb->stopped;
+
+	switch (gdb_read(w->gdb)) {
+	case GDB_CONTINUE:
+		go_on(w, PTRACE_CONT, gdb_signal(w->gdb->signal));
+		break;
+	case GDB_STEP:
+		go_on(w, PTRACE_SINGLESTEP, gdb_signal(w->gdb->signal));
+		break;
+	case GDB_INTERRUPT:
+		w->interrupting = true;
+		go_on(w, PTRACE_INTERRUPT, 0);
+		break;
+	case GDB_KILL:
+		end_guest(w);
+		break;
+	case GDB_LEFT:
+		if (was_stopped)
+			go_on(w, PTRACE_CONT, 0);
+		w->gdb->stopped = false;
+		break;
+	case GDB_NOTHING:
+		break;
+	}
+}
+
+/* Whether gdb has it now: the guest stays stopped. */
+static bool gdb_takes(struct watch *w, const struct fault_info *info, const struct fault_regs *regs)
+{
+	if (!w->gdb || (w->gdb->fd < 0 && w->phase == ENTERED))
+		return false;
+	if (w->phase != ENTERED && info->signo == SIGTRAP) {
+		on_way_to_entry(w);
+		return true;
+	}
+	if (w->gdb->fd < 0)
+		return false;
+	if (info->signo != SIGTRAP)
+		fault_report(w->run, w->guest.pid, info, regs);
+	gdb_tell_stop(w->gdb, gdb_signal(info->signo));
+	return true;
+}
+
 static int on_stop(struct watch *w, int status)
 {
 	int sig = WSTOPSIG(status), event = status >> 16;
@@ -134,11 +227,18 @@ static int on_stop(struct watch *w, int status)
 		}
 		sig = 0;
 	} else if (event) {
+		if (w->interrupting && w->gdb->fd >= 0) {
+			w->interrupting = false;
+			gdb_tell_stop(w->gdb, SIGINT);
+			return RUNNING;
+		}
 		/* A group stop: stay stopped until SIGCONT. */
 		request = sig == SIGTRAP ? PTRACE_CONT : PTRACE_LISTEN;
 		sig = 0;
 	} else if (fault_read_info(w->guest.pid, &info) && is_fault(&info) &&
 		   fault_read_regs(w->guest.pid, &regs)) {
+		if (gdb_takes(w, &info, &regs))
+			return RUNNING;
 		fault_report(w->run, w->guest.pid, &info, &regs);
 		return crashed(w, &info, &regs);
 	}
@@ -269,9 +369,10 @@ static int watch(struct watch *w)
 	int result = reap(w);
 
 	while (result == RUNNING) {
-		struct pollfd pfd[2] = {
+		struct pollfd pfd[3] = {
 			{ .fd = w->signal_fd, .events = POLLIN },
 			{ .fd = w->terminal ? 0 : -1, .events = POLLIN },
+			{ .fd = w->gdb && w->phase == ENTERED ? w->gdb->fd : -1, .events = POLLIN },
 		};
 		struct __kernel_timespec ts = { 0, 0 };
 		int64_t left = w->deadline ? w->deadline - sys_clock_ns(1) : 0;
@@ -284,12 +385,14 @@ static int watch(struct watch *w)
 			ts.tv_sec = left / 1000000000;
 			ts.tv_nsec = left % 1000000000;
 		}
-		if (sys_ppoll(pfd, 2, w->deadline && !w->ended_by_us ? &ts : NULL) <= 0)
+		if (sys_ppoll(pfd, 3, w->deadline && !w->ended_by_us ? &ts : NULL) <= 0)
 			continue;
 		if (pfd[0].revents)
 			result = on_signals(w);
 		if (result == RUNNING && pfd[1].revents)
 			on_terminal(w);
+		if (result == RUNNING && pfd[2].revents)
+			on_gdb(w);
 	}
 	return result;
 }
@@ -306,15 +409,28 @@ static void begin_again(struct run *r)
 
 int run_guest(struct run *r)
 {
-	struct watch w = { .run = r, .signal_fd = open_signals(), .terminal = r->console_feed >= 0 };
+	static struct gdb gdb = { .target = &process_target };
+	struct watch w = { .run = r, .terminal = r->console_feed >= 0 };
 	int result;
 
+	if (r->gdb_port) {
+		w.gdb = &gdb;
+		gdb_wait(&gdb, r->gdb_port);
+	}
+	w.signal_fd = open_signals();
 	for (;;) {
 		proc_spawn(r, &w.guest);
+		if (w.gdb && !w.guest.traced)
+			die(EXIT_HOST, "--gdb: tracing is not permitted here: %s", errno_text(w.guest.trace_errno));
+		gdb.id = w.guest.pid;
+		w.phase = BEFORE;
 		result = watch(&w);
 		if (result != REBOOT || w.asked)
 			break;
 		begin_again(r);
 	}
-	return result == REBOOT ? 0 : result;
+	result = result == REBOOT ? 0 : result;
+	if (w.gdb)
+		gdb_tell_end(&gdb, result);
+	return result;
 }

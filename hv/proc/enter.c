@@ -72,5 +72,7 @@ void proc_enter(struct proc *p)
 	__atomic_store_n(&p->ctl->running, 1, __ATOMIC_RELEASE);
 	if (p->kvm.on)
 		kvm_run(p);
+	if (p->debug)
+		__asm__ volatile("int3");	/* all is mapped: the monitor can plant its own */
 	proc_start_guest(p->start_view);
 }

@@ -103,6 +103,7 @@ struct proc {
 	uint32_t n_keep;
 	struct proc_range keep[PROC_KEEP_MAX];	/* ascending */
 	uint32_t n_workers;
+	uint32_t debug;			/* a breakpoint before the guest, for --gdb */
 	int out_fd, event_fd;
 	struct kvm kvm;
 	uint64_t spin_ns;

@@ -172,6 +172,7 @@ static void fill_state(const struct run *r, struct proc *p, uint64_t devs_len)
 	p->out_fd = 1;
 	p->event_fd = r->event_fd;
 	p->spin_ns = r->spin_us * 1000ull;
+	p->debug = r->gdb_port != 0;
 	p->clock_base = r->began;
 	p->clock_next_ns = r->began.ns + START_EXTRA_NS;
 	fill_code(&r->image, p);

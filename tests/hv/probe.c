@@ -233,11 +233,13 @@ static void clock_run(uint64_t ms)
 
 	while ((uint64_t)call(HV_NOW, 0, 0, 0) - t0 < ms * 1000000) {
 		uint32_t v = start->clock.version;
-		uint64_t tsc = __builtin_ia32_rdtsc(), ns = start->clock.system_time;
-		uint64_t d = tsc - start->clock.tsc_timestamp, mul = start->clock.tsc_to_system_mul;
+		uint64_t tsc, d, ns = start->clock.system_time, mul = start->clock.tsc_to_system_mul;
 		int shift = start->clock.tsc_shift;
-		uint64_t now;
+		uint64_t before, now;
 
+		before = (uint64_t)call(HV_NOW, 0, 0, 0);
+		tsc = __builtin_ia32_rdtsc();
+		d = tsc - start->clock.tsc_timestamp;
 		if (v & 1 || v != start->clock.version)
 			continue;
 		d = shift < 0 ? d >> -shift : d << shift;
@@ -246,8 +248,8 @@ static void clock_run(uint64_t ms)
 		if (ns < last && last - ns > back)
 			back = last - ns;
 		last = ns;
-		if (now > ns ? now - ns > 20000 : ns - now > 20000)
-			put_number("off-ns", now > ns ? now - ns : ns - now);
+		if (ns + 5000 < before || ns > now + 5000)
+			put_number("off-ns", ns < before ? before - ns : ns - now);
 		call(HV_WAIT, now + 500000, 0, 0);
 	}
 	put_number("back-ns", back);

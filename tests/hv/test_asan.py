@@ -14,8 +14,8 @@ def main():
     if not t.ok(r.returncode == 0, "glint builds with the sanitizers"):
         t.diag(r.stderr[-2000:])
         return t.done()
-    env = {**os.environ, "GLINT": asan, "GLIBC_TUNABLES": "glibc.pthread.rseq=0", "ASAN_OPTIONS": "detect_leaks=0"}
-    for name in ("test_run", "test_crash"):
+    env = {**os.environ, "GLINT": asan, "GLIBC_TUNABLES": "glibc.pthread.rseq=0", "ASAN_OPTIONS": "detect_leaks=0:handle_segv=0:handle_sigbus=0:handle_sigill=0:handle_sigfpe=0"}
+    for name in ("test_run", "test_crash", "test_gdb"):
         r = subprocess.run([f"{ROOT}/tests/hv/{name}.py"], capture_output=True, text=True, env=env, timeout=300)
         n = len(re.findall(r"^ok ", r.stdout, re.M))
         if not t.ok(r.returncode == 0 and "Sanitizer" not in r.stdout + r.stderr and "runtime error" not in r.stdout + r.stderr and n > 20,

@@ -83,7 +83,6 @@ def bad_input(probe, hello):
     check("an unknown option", ["run", "--frob", "1", probe], 2, "--frob is unknown")
     check("an option without its value", ["run", "--mem"], 2, "value is missing")
     check("--accel of no kind", ["run", "--accel", "xen", probe], 2, "not one of process, kvm")
-    check("--gdb is refused by name", ["run", "--gdb", "1234", probe], 2, "gdb.*not landed")
     check("a module that is missing", ["run", "--module", "/nonexistent", probe], 2, "module /nonexistent: no such file")
     check("a command line that is too long", ["run", probe, "x" * 3000], 2, "longer than 2047")
 
