@@ -34,15 +34,13 @@ def parse_options():
     return p.parse_args()
 
 
-def guest_process(monitor, limit=5):
-    """The process that runs the guest: the monitor's child."""
-    end = time.monotonic() + limit
-    while time.monotonic() < end:
-        with open(f"/proc/{monitor}/task/{monitor}/children") as f:
-            children = f.read().split()
-        if children:
-            return int(children[0])
-        time.sleep(0.01)
+def guest_process(monitor):
+    """The process that runs the guest: the monitor's child of the image's name."""
+    with open(f"/proc/{monitor}/task/{monitor}/children") as f:
+        for child in f.read().split():
+            with open(f"/proc/{child}/comm") as comm:
+                if comm.read().startswith("glint:"):
+                    return int(child)
     raise lib.Trouble("glint run has no guest process")
 
 
@@ -53,9 +51,7 @@ def start_glint(scope, options, label, spin):
     if spin:
         command += ["--spin", str(spin)]
     command += [options.image, f"ip={lib.GUEST_IP}/24,gw={lib.HOST_IP}", "--", "--quiet"]
-    guest = lib.Guest(scope, label, command, ns, None if options.unpinned else lib.cores()[0])
-    guest.monitor, guest.pid = guest.pid, guest_process(guest.pid)
-    return guest
+    return lib.Guest(scope, label, command, ns, None if options.unpinned else lib.cores()[0])
 
 
 def start(scope, options, site, page):
@@ -64,6 +60,8 @@ def start(scope, options, site, page):
               lib.start_host_nginx(scope, site)]
     for guest in guests:
         guest.wait_ready("/index.html", page)
+        if guest.name.startswith("glint"):
+            guest.pid = guest_process(guest.pid)
     return guests
 
 
