@@ -267,6 +267,8 @@ void run_parse(struct run *r, char **argv)
 		if (!take_option(r, name, value))
 			die(EXIT_USAGE, "--%s is unknown" SEE_HELP, name);
 	}
+	if (r->kvm && r->gdb_port)
+		die(EXIT_USAGE, "--gdb with --accel kvm has not landed yet; with --accel process it works");
 	if (!*argv)
 		die(EXIT_USAGE, "no image: glint run [options] image.elf [key=value ...] [-- arguments]");
 	r->image_path = *argv;

@@ -83,6 +83,7 @@ def bad_input(probe, hello):
     check("an unknown option", ["run", "--frob", "1", probe], 2, "--frob is unknown")
     check("an option without its value", ["run", "--mem"], 2, "value is missing")
     check("--accel of no kind", ["run", "--accel", "xen", probe], 2, "not one of process, kvm")
+    check("--gdb with kvm is refused by name", ["run", "--accel", "kvm", "--gdb", "1", probe], 2, "gdb with --accel kvm has not landed")
     check("a module that is missing", ["run", "--module", "/nonexistent", probe], 2, "module /nonexistent: no such file")
     check("a command line that is too long", ["run", probe, "x" * 3000], 2, "longer than 2047")
 
