@@ -101,6 +101,9 @@ static void copy_regs(struct fault_regs *to, const struct kvm_regs *r)
 static void end(struct proc *p, enum kvm_end_kind kind) __attribute__((noreturn));
 static void end(struct proc *p, enum kvm_end_kind kind)
 {
+	/* What the guest wrote before comes out before what is told of its end. */
+	vcpu_lock(&p->kvm);
+	devs_sweep(p->devs);
 	__atomic_store_n(&kvm_end_of(p->ctl)->kind, (uint32_t)kind, __ATOMIC_RELEASE);
 	for (;;)
 		sys_raw(__NR_exit_group, STATUS_CRASHED, 0, 0, 0, 0, 0);
@@ -121,11 +124,12 @@ static void end_exit(struct proc *p, enum kvm_end_kind kind, uint32_t reason, ui
 /* ---- faults ---- */
 
 /* As Linux tells its processes. */
-static struct fault_info info_of(unsigned vector, uint64_t error, uint64_t cr2, uint64_t rip)
+static struct fault_info info_of(const struct kvm *k, unsigned vector, uint64_t cr2, uint64_t rip)
 {
 	switch (vector) {
 	case V_PF:
-		return (struct fault_info){ SIGSEGV, error & PF_PRESENT ? SEGV_ACCERR : SEGV_MAPERR, cr2 };
+		return (struct fault_info){ SIGSEGV, cr2 >= HV_MEM_BASE && cr2 < k->mem_end ? SEGV_ACCERR :
+					     SEGV_MAPERR, cr2 };
 	case V_DE:
 		return (struct fault_info){ SIGFPE, FPE_INTDIV, rip };
 	case V_MF:
@@ -173,7 +177,7 @@ static void on_fault(struct proc *p, unsigned vector)
 	e->regs.ss = frame[-1];
 	e->regs.fs_base = s.fs.base;
 	e->regs.gs_base = s.gs.base;
-	e->info = info_of(vector, error, s.cr2, e->regs.rip);
+	e->info = info_of(&p->kvm, vector, s.cr2, e->regs.rip);
 	e->reason = vector;
 	e->detail = error;
 	end(p, KVM_END_FAULT);
@@ -255,6 +259,18 @@ static int64_t call_device(struct proc *p, uint64_t nr, uint64_t a, uint64_t b, 
 	return ret;
 }
 
+/* Behind what the console device was given before. */
+static int64_t call_puts(struct proc *p, uint64_t addr, uint64_t len)
+{
+	int64_t ret;
+
+	vcpu_lock(&p->kvm);
+	devs_sweep(p->devs);
+	ret = proc_hypercall(HV_PUTS, addr, len, 0);
+	vcpu_unlock(&p->kvm);
+	return ret;
+}
+
 static int64_t hypercall(struct proc *p, uint64_t nr, uint64_t a, uint64_t b, uint64_t c)
 {
 	switch (nr) {
@@ -265,6 +281,7 @@ static int64_t hypercall(struct proc *p, uint64_t nr, uint64_t a, uint64_t b, ui
 	case HV_SET_TLS:
 		return call_set_tls(&p->kvm, a);
 	case HV_PUTS:
+		return call_puts(p, a, b);
 	case HV_NOW:
 		return proc_hypercall(nr, a, b, c);
 	default:

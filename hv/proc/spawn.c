@@ -209,8 +209,10 @@ void proc_spawn(struct run *r, struct spawned *out)
 	fill_state(r, p, devs_len);
 	fill_start(r, start);
 	devs_init(p->devs, (uint8_t *)HV_MEM_BASE, r->mem_size, r->modules_addr - HV_MEM_BASE, start);
-	if (r->kvm)
+	if (r->kvm) {
 		devs_set_pending(p->devs, (uint64_t *)PROC_LIVE);
+		devs_set_threaded(p->devs, true);
+	}
 	add_devices(r, p->devs);
 	p->n_workers = devs_workers_wanted(p->devs);
 	fill_clock(r, start);

@@ -3,7 +3,7 @@
 """How programs end: status, last words, what is on the disk afterwards."""
 import os, subprocess, sys, tempfile, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from vm import ROOT, Guest, Tap, build
+from vm import ROOT, Guest, Tap, build, hv_ways
 
 # way -> status, text on the console (in this order)
 WAYS = {
@@ -46,11 +46,12 @@ def main():
             with guest(way) as g:
                 status = g.wait_exit(20)
                 judge(way, status, g.text(), want)
-            with guest(way, "hv") as g:
-                status = g.wait_exit(20)
-                judge(f"{way} on hv", status, g.text(), HV.get(way, want))
+            for machine in hv_ways():
+                with guest(way, machine) as g:
+                    status = g.wait_exit(20)
+                judge(f"{way} on {machine}", status, g.text(), HV.get(way, want))
         for way, want in TERM.items():
-            for machine in ("microvm", "q35", "hv"):
+            for machine in ("microvm", "q35", *hv_ways()):
                 with guest(way, machine) as g:
                     g.wait_for("ready", 20)
                     g.power_button()
@@ -62,7 +63,7 @@ def main():
             lives = g.proc.poll() is None
             g.power_button()
             t.ok(lives and g.wait_exit(8) == 0, "SIGTERM ignored: the second request powers off")
-        for machine in ("microvm", "hv"):
+        for machine in ("microvm", *hv_ways()):
             with guest("echo", machine) as g:
                 asked = g.wait_for(r"name\? $", 20)
                 g.proc.stdin.write(b"Ann\n")

@@ -7,6 +7,8 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
 from vm import Tap, build           # noqa: E402,F401 (for the tests)
 
 GLINT = os.environ.get("GLINT", f"{ROOT}/build/host/glint")
+ACCEL = os.environ.get("HV_ACCEL", "process")
+KVM = os.access("/dev/kvm", os.R_OK | os.W_OK)
 TMP = tempfile.mkdtemp(prefix="glint-hv-")
 atexit.register(shutil.rmtree, TMP, True)
 
@@ -32,6 +34,8 @@ def build_probe(name="probe", *flags, ld=()):
 
 def glint(*args, timeout=20, stdin=subprocess.DEVNULL, **kw):
     """(exit status or None for a time-out, stdout, stderr)."""
+    if args[:1] == ("run",):
+        args = ("run", "--accel", ACCEL, *args[1:])
     p = subprocess.Popen([GLINT, *map(str, args)], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kw)
     try:
         out, err = p.communicate(timeout=timeout)
@@ -49,7 +53,7 @@ class Run:
     def __init__(self, *args, **kw):
         self.log = open(f"{TMP}/run-{time.monotonic_ns()}.log", "w+b")
         self.started = time.monotonic()
-        self.proc = subprocess.Popen([GLINT, "run", *map(str, args)], stdin=kw.pop("stdin", subprocess.DEVNULL),
+        self.proc = subprocess.Popen([GLINT, "run", "--accel", ACCEL, *map(str, args)], stdin=kw.pop("stdin", subprocess.DEVNULL),
                                      stdout=self.log, stderr=subprocess.STDOUT, **kw)
 
     def text(self):

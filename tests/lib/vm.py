@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""One guest for the tests, under QEMU or (way="hv") our own hypervisor: start it
+"""One guest for the tests, under QEMU or (way="hv", "hv-kvm") our own hypervisor: start it
 in some way, read its console, reach its ports, ask it to stop, know how it ended.
 Nothing outlives close()."""
 import json, os, re, select, shlex, shutil, signal, socket, subprocess, tempfile, time
@@ -11,6 +11,12 @@ OVMF = "/usr/share/OVMF"
 # way of entry -> machine; the ISO ones boot through GRUB.
 WAYS = {"microvm": "microvm,pic=off,pit=off,isa-serial=off", "microvm-noacpi": "microvm,acpi=off,pic=off,pit=off,isa-serial=off",
         "q35": "q35", "pc": "pc", "bios": "q35", "uefi": "q35"}
+HV_WAYS = {"hv": "process", "hv-kvm": "kvm"}            # by `glint run`
+
+
+def hv_ways():
+    """Those that this machine has."""
+    return ["hv"] + ["hv-kvm"] * os.access("/dev/kvm", os.R_OK | os.W_OK)
 
 
 def free_port():
@@ -49,7 +55,7 @@ class Guest:
         pci = way not in ("microvm", "microvm-noacpi")
         dev = "pci" if pci else "device"
         elf = elf or f"{ROOT}/build/{app}.elf"
-        if way == "hv":
+        if way in HV_WAYS:
             self.start(self.hv_command(elf, mem, kargs, args, disks, nics if net and (ports or nics > 1) else 0, initrd, extra))
             return
         words = [f"exit-port={EXIT_PORT:#x}"]
@@ -92,7 +98,7 @@ class Guest:
     def hv_command(self, elf, mem, kargs, args, disks, nics, module, extra):
         subprocess.run(["make", "-C", ROOT, "--no-print-directory", "build/host/glint", "build/host/glint-net-user"], check=True, stdout=subprocess.DEVNULL)
         fwd = "".join(f",fwd={proto}:127.0.0.1:{h}:{g}" for g, h in self.ports.items() for proto in ("tcp", "udp"))
-        cmd = [f"{ROOT}/build/host/glint", "run", "--mem", mem, *extra]
+        cmd = [f"{ROOT}/build/host/glint", "run", "--accel", HV_WAYS[self.way], "--mem", mem, *extra]
         for i in range(nics):
             cmd += ["--net", "user" + fwd * (i == 0)]
         for d in disks:
@@ -142,7 +148,7 @@ class Guest:
         while self.pump(0):
             pass
         rc = self.proc.returncode
-        return rc >> 1 if rc > 1 and rc & 1 and self.way != "hv" else rc
+        return rc >> 1 if rc > 1 and rc & 1 and self.way not in HV_WAYS else rc
 
     def qmp(self, command, **args):
         with socket.socket(socket.AF_UNIX) as s:
@@ -167,7 +173,7 @@ class Guest:
             return answer
 
     def power_button(self):
-        if self.way == "hv":
+        if self.way in HV_WAYS:
             return self.proc.send_signal(signal.SIGTERM)
         return self.qmp("system_powerdown")
 
