@@ -46,6 +46,13 @@ __asm__(".pushsection .note.hv, \"a\", @note\n"
 __asm__("PROBE_ABI_VALUE = " XSTR(PROBE_ABI) "\n"
 	"PROBE_KIB_VALUE = " XSTR(PROBE_MIN_KIB) "\n");
 
+/* Sixteen bytes that a test overwrites in the file; they return. */
+void probe_opcode(void);
+__asm__(".text\n"
+	".ascii \"OPCODE>>\"\n"
+	"probe_opcode:\n"
+	"	.fill 16, 1, 0xc3\n");
+
 static struct hv_start *start;
 static hypercall *call;
 static const uint64_t constant = 5;
@@ -324,9 +331,13 @@ void probe_main(struct hv_start *s)
 			put("flood flood flood flood flood flood flood flood flood flood\n");
 	} else if (word_is(&p, "clock")) {
 		clock_run(number(&p));
-	} else if (word_is(&p, "touch")) {
-		for (a = 0; a < number(&p); a++)
-			;
+	} else if (word_is(&p, "opcode")) {
+		probe_opcode();
+		put("came back\n");
+	} else if (word_is(&p, "kicks")) {
+		put("kicking\n");
+		for (;;)
+			call(HV_KICK, random64() & 0x1f0003, 0, 0);
 	} else {
 		put("probe: unknown word: ");
 		put(s->cmdline);

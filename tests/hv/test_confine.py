@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What holds a hostile guest: every system call but the listed ones ends it,
 nothing of the monitor is in its memory, no descriptor but its devices'."""
-import os, re, subprocess, sys
+import os, random, re, subprocess, sys, time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from hvlib import GLINT, KILL, TMP, Run, Tap, alive, build_glint, build_probe, children, glint, gone
+from hvlib import GLINT, KILL, TERM, TMP, Run, Tap, alive, build_glint, build_probe, children, glint, gone
 
 t = Tap()
 NR = {"read": 0, "write": 1, "mprotect": 10, "exit_group": 231, "clock_gettime": 228, "ppoll": 271, "getrandom": 318, "readv": 19, "writev": 20,
@@ -146,6 +146,51 @@ def hostile(probe):
     t.ok(status in (0, 125, 134), f"scribbling over what it shares with the monitor harms nobody (status {status})")
 
 
+def opcodes(probe):
+    """Every opcode of one byte, and of two behind 0f, as the guest's code: registers as operands, then returns."""
+    data = bytearray(open(probe, "rb").read())
+    at = data.index(b"OPCODE>>") + 8
+    path, bad, ends = f"{TMP}/opcode.elf", [], {}
+    for code in [bytes([n]) for n in range(256)] + [bytes([0x0f, n]) for n in range(256)]:
+        data[at:at + 16] = code + b"\xc3" * (16 - len(code))
+        with open(path, "wb") as f:
+            f.write(data)
+        with Run("--grace", "0", "--mem", "1M", path, "opcode") as g:
+            status = g.wait(2)
+            if status is None:                  # it loops
+                g.proc.send_signal(TERM)
+                status = g.wait(5)
+            ends[status] = ends.get(status, 0) + 1
+            text = g.text()
+            if status not in (0, 134, 137) or (status == 134 and "the guest crashed" not in text):
+                bad.append(f"{code.hex()}: status {status} {text[-200:]}")
+        os.unlink(path)
+    for b in bad[:10]:
+        t.diag(b)
+    t.ok(not bad, f"512 opcodes: each comes back, is reported or loops until it is ended (statuses {ends})")
+
+
+def wild(probe):
+    rng, bad = random.Random(7), []
+    for _ in range(60):
+        to = rng.choice([rng.randrange(1 << 47), BASE + rng.randrange(1 << 20), 0x200000000000 + rng.randrange(0x8000), rng.randrange(1 << 64)])
+        with Run("--grace", "0", "--mem", "1M", probe, "jump", to) as g:
+            status = g.wait(2)
+            if status is None:
+                g.proc.send_signal(TERM)
+                status = g.wait(5)
+            if status is None or status < 0:
+                bad.append(f"jump to {to:#x}: status {status}")
+    for b in bad:
+        t.diag(b)
+    t.ok(not bad, "60 jumps to anywhere end the guest only")
+    with Run("--grace", "1", "--disk", f"{TMP}/c.img", probe, "kicks") as g:
+        g.wait_for("kicking")
+        time.sleep(0.5)
+        g.proc.send_signal(TERM)
+        t.ok(g.wait(5) == 137, "a guest that rings every doorbell without end can be ended")
+
+
 def main():
     build_glint()
     probe = build_probe()
@@ -155,6 +200,8 @@ def main():
     memory_map(probe)
     dies_with_glint(probe)
     hostile(probe)
+    opcodes(probe)
+    wild(probe)
     t.ok(not [p for p in children(os.getpid())], "no process is left behind")
     return t.done()
 
