@@ -191,6 +191,60 @@ def user_net(image, img, site, names):
     t.ok(b"GET /deep/er/page.html" in bodies and b"HTTP/1.1 200" in bodies, "both directions are in it")
 
 
+def echo_both():
+    echo = build("echo")
+    port = PORT + 1
+    with Run("--net", f"user,fwd=tcp:{port}:7,fwd=udp:{port}:7", echo) as run:
+        ok = wait_http("127.0.0.1", port)
+        data = random.Random(5).randbytes(3000000)
+        got = b""
+        if ok:
+            with socket.create_connection(("127.0.0.1", port), 5) as c:
+                threading.Thread(target=lambda: (c.sendall(data), c.shutdown(socket.SHUT_WR)), daemon=True).start()
+                while True:
+                    piece = c.recv(65536)
+                    if not piece:
+                        break
+                    got += piece
+        if not t.ok(got == data, f"3 MB there and back by TCP ({len(got)})"):
+            t.diag(run.text()[-500:])
+        u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        u.settimeout(2)
+        good = 0
+        for i in range(20):
+            u.sendto(b"%d" % i * 100, ("127.0.0.1", port))
+            try:
+                good += u.recv(2000) == b"%d" % i * 100
+            except socket.timeout:
+                pass
+        t.ok(good == 20, f"UDP too ({good} of 20)")
+
+
+def dns_server():
+    """Answers every question for an IPv4 address with 192.0.2.7."""
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind(("127.0.0.1", 53))
+    while True:
+        q, who = s.recvfrom(2000)
+        end = q.index(b"\0", 12) + 5
+        a = q[end - 4:end - 2] == b"\0\1"
+        s.sendto(q[:2] + b"\x81\x80\0\1" + (b"\0\1" if a else b"\0\0") + bytes(4) + q[12:end] +
+                 (b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\7" if a else b""), who)
+
+
+def dns_inside(image):
+    """In namespaces of its own, where this process is the name server of resolv.conf."""
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    conf = f"{TMP}/resolv.conf"
+    with open(conf, "w") as f:
+        f.write("nameserver 127.0.0.1\n")
+    subprocess.run(["mount", "--bind", conf, os.path.realpath("/etc/resolv.conf")], check=True)
+    threading.Thread(target=dns_server, daemon=True).start()
+    status, out, err = glint("run", "--net", "user", image, "ip=10.0.2.15/24,gw=10.0.2.2,dns=10.0.2.3", "--", "some.name.test", timeout=15)
+    print(status, out, err)
+    return 0 if "some.name.test 192.0.2.7" in out else 1
+
+
 def helper_alone():
     helper = f"{ROOT}/build/host/glint-net-user"
 
@@ -248,13 +302,18 @@ def main():
         t.ok(False, "mkvol: " + r.stderr)
         return t.done()
     helper_alone()
+    echo_both()
     user_net(image, img, site, names)
     if os.geteuid() or not os.path.exists("/dev/net/tun") or not shutil.which("ip"):
         t.skip("taps and sockets", "needs root and /dev/net/tun to make a tap")
         return t.done()
+    r = subprocess.run(["unshare", "-mn", "--propagation", "private", sys.executable, __file__, "--dns", build("dnsq")], capture_output=True,
+                       text=True, timeout=60)
+    if not t.ok(r.returncode == 0, "names by libslirp's DNS and the host's resolv.conf"):
+        t.diag(r.stdout + r.stderr)
     over_tap(image, img, site, names)
     over_sockets(image, img, site, names)
     return t.done()
 
 
-sys.exit(main())
+sys.exit(dns_inside(sys.argv[2]) if sys.argv[1:2] == ["--dns"] else main())
