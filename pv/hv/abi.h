@@ -112,6 +112,9 @@ struct hv_device {
 _Static_assert(sizeof(struct hv_device) == 128, "hv_device");
 
 #define HV_F_FSGSBASE	(1u << 0)	/* wrfsbase works: no HV_SET_TLS needed */
+/* Devices work beside the guest, not within its calls: while `pending` is 0,
+ * HV_WAIT with a deadline of 0 has nothing to return and need not be made. */
+#define HV_F_ASYNC	(1u << 1)
 
 struct hv_start {
 	uint32_t magic;			/* [in] HV_START_MAGIC */

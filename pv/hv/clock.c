@@ -16,6 +16,7 @@
 #define SWEEP_CYCLES	16384u
 
 static const struct pvclock_time SHARED *record;	/* NULL: ask */
+static bool async;			/* HV_F_ASYNC: calls are dear, looks are free */
 static nsec_t last;			/* what hv_now() said last */
 static nsec_t base;			/* clock time of our time 0 */
 static uint64_t lines_on;
@@ -32,6 +33,7 @@ void hv_clock_init(void)
 	shared_copy_in(&c, &hv_start->clock, sizeof(c));
 	record = c.flags & PVCLOCK_TSC_STABLE ?
 		 (const struct pvclock_time SHARED *)&hv_start->clock : NULL;
+	async = shared_load32(&hv_start->flags) & HV_F_ASYNC;
 	base = last = 0;
 	base = hv_now();
 	began = shared_load64(&hv_start->start_ns);
@@ -93,7 +95,7 @@ void hv_wait(nsec_t deadline)
 
 	if (event_pending())
 		deadline = 0;
-	if (!deadline && spare_look())
+	if (!deadline && (async ? !shared_load64(&hv_start->pending) : spare_look()))
 		return;
 	if (deadline) {			/* clock time; NEVER stays what it is */
 		deadline = deadline < NSEC_NEVER - base ? deadline + base : NSEC_NEVER;

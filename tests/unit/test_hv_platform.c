@@ -245,6 +245,19 @@ static void waiting(void)
 	for (unsigned i = 0; i < 10; i++)
 		hv.wait(1);
 	ok(n_calls == 10, "but each that may sleep");
+	block.flags = HV_F_ASYNC;
+	hv.probe(&bi);
+	later();
+	n_calls = 0;
+	hv.wait(0);
+	hv.wait(0);
+	ok(n_calls == 0, "devices beside us: no call while nothing is pending");
+	block.pending = 2;
+	hv.wait(0);
+	ok(n_calls == 1 && last_call(HV_WAIT, 0, 0, 0), "but one when there is");
+	block.pending = 0;
+	hv.wait(1);
+	ok(n_calls == 2, "and to sleep");
 }
 
 static void events(void)
