@@ -222,10 +222,16 @@ bool net_prepare(struct devs *d, struct dev *v, struct pollfd *p)
 	short events = 0;
 
 	if (n->rx_starved) {
-		if (vq_want_kicks(&v->vq[RXQ]) && net_fill(d, v, n)) {
-			n->rx_starved = false;
-			return true;
-		}
+		uint32_t before;
+
+		/* again after each buffer taken: the wish is for the one after it */
+		do {
+			before = n->rx_n;
+			if (vq_want_kicks(&v->vq[RXQ]) && net_fill(d, v, n)) {
+				n->rx_starved = false;
+				return true;
+			}
+		} while (n->rx_n != before);
 	} else {
 		vq_no_kicks(&v->vq[RXQ]);
 		events |= POLLIN;

@@ -48,6 +48,7 @@ MUTANTS = [  # name, file, old (there once), new, tests of which one must fail
     ("log-bound", D, "|| v->errors_told == LINES_MAX", "", [RING]),
     ("kick-hands-out", D, "__atomic_fetch_and(&d->start->pending, ~bit, __ATOMIC_SEQ_CST);", "", [RING]),
     ("rx-room", R, "n->rx_room < n->rx_need && n->rx_n <", "n->rx_room == 0 && n->rx_n <", [NET]),
+    ("rx-starved-again", N, "} while (n->rx_n != before);", "} while (0);", [NET]),
     ("rx-short-buffer", R, "if (!n->mergeable && n->rx_room < n->rx_need && n->rx_n)", "if (0)", [NET]),
     ("rx-num-buffers", R, "&n_buffers, sizeof(n_buffers)", "&n_buffers, 0", [NET]),
     ("rx-long", R, "if (n->rx_long)\n\t\tiov_write", "if (0)\n\t\tiov_write", [NET]),

@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -197,6 +198,30 @@ static void test_starved(void)
 	}
 	ok(n == 60 && seen == 60 && !bad && dry > 5, "%u of %u frames through a ring that runs dry %u times",
 	   seen, n, dry);
+	end();
+}
+
+/* A buffer that comes between the sweep and the sleep does not end the shortage: the
+ * next one still has to wake us. */
+static void test_starved_kicks(void)
+{
+	uint8_t msg[HDR + 100] = { 0 };
+	struct pollfd pfd[DEVS_POLLFDS];
+	struct hvg_seg s;
+
+	fresh(DEV_NET_SEQPACKET, true, ALL, 30, -1);
+	s = (struct hvg_seg){ rx_buf[0], BUF };
+	send(fd[0], msg, sizeof(msg), 0);
+	devs_sweep(g.d);
+	q[0].quiet = true;
+	hvg_add(&q[0], &s, 0, 1, false);
+	hvg_kick(&q[0]);
+	q[0].quiet = false;
+	ok(devs_prepare(g.d, pfd, DEVS_POLLFDS) == 0, "31 buffers are too few: a sleep");
+	hvg_add(&q[0], &s, 0, 1, false);
+	ok(hvg_kick(&q[0]) != -1, "the next buffer kicks");
+	hvg_add(&q[0], &s, 0, 1, false);
+	ok(hvg_kick(&q[0]) != -1 || hvg_wait(&g, 10) == 1, "the 33rd lets the frame in");
 	end();
 }
 
@@ -481,6 +506,7 @@ int main(void)
 	srand(2);
 	test_direct();
 	test_starved();
+	test_starved_kicks();
 	test_backpressure(DEV_NET_SEQPACKET);
 	test_backpressure(DEV_NET_STREAM);
 	test_full();
