@@ -46,7 +46,7 @@ MUTANTS = [  # name, file, old (there once), new, tests of which one must fail
     ("queue-late", D, "\t    status_of(d, v) & VIRTIO_S_DRIVER_OK)", "\t    0)", [RING]),
     ("queue-early", D, "!(status_of(d, v) & VIRTIO_S_FEATURES_OK) ||", "", [RING]),
     ("log-bound", D, "|| v->errors_told == LINES_MAX", "", [RING]),
-    ("kick-hands-out", D, "__atomic_fetch_and(&d->start->pending, ~bit, __ATOMIC_SEQ_CST);", "", [RING]),
+    ("kick-hands-out", D, "__atomic_fetch_and(d->pending, ~bit, __ATOMIC_SEQ_CST);", "", [RING]),
     ("rx-room", R, "n->rx_room < n->rx_need && n->rx_n <", "n->rx_room == 0 && n->rx_n <", [NET]),
     ("rx-starved-again", N, "} while (n->rx_n != before);", "} while (0);", [NET]),
     ("rx-short-buffer", R, "if (!n->mergeable && n->rx_room < n->rx_need && n->rx_n)", "if (0)", [NET]),
