@@ -31,11 +31,12 @@ PV	?= $(all_pv)
 no_pv	:= $(filter-out $(all_pv),$(PV))
 DRIVERS	:=
 BUSES	:=
+BOOT	:= main memory strings stack
 -include $(PV:%=pv/%/platform.mk)
 
 # ---- sources by layer -------------------------------------------------------
 src_of	= $(sort $(wildcard $(1:%=%/*.c) $(1:%=%/*.S)))
-boot_src    := $(call src_of,boot)
+boot_src    := $(filter $(BOOT:%=boot/%.c) $(BOOT:%=boot/%.S),$(call src_of,boot))
 kernel_src  := $(call src_of,kernel kernel/lib kernel/arch/x86_64)
 pv_src	    := $(call src_of,pv/x86 $(PV:%=pv/%))
 driver_src  := $(call src_of,drivers $(sort $(DRIVERS:%=drivers/%)))

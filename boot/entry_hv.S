@@ -14,6 +14,8 @@
 	.section .text.boot, "ax", @progbits
 	.code64
 	.globl hv_entry
+	.weak _start			/* e_entry is linux64_start's, where there is one */
+_start:
 hv_entry:
 	rdtsc
 	shl $32, %rdx

@@ -58,9 +58,9 @@ const char *hv_parse(struct boot_parser *p, uint64_t start)
 	memcpy(p->bi->seed, s->seed, sizeof(s->seed));
 	p->bi->seed_len = sizeof(s->seed);
 	p->bi->ram_is_zero = true;
-	error = boot_set_cmdline(p, start + FIELD(cmdline));
-	if (error)
-		return error;
+	if (!memchr(s->cmdline, '\0', sizeof(s->cmdline)))
+		return "boot: the command line is longer than 2047 bytes or not terminated";
+	memcpy(p->bi->cmdline, s->cmdline, sizeof(s->cmdline));
 	error = add_modules(p, start, s->n_modules);
 	if (error)
 		return error;

@@ -14,7 +14,15 @@
 #define VIEW_END	(4ull << 30)	/* start.S maps that much */
 
 extern char _image_start[], _image_end[];
-extern uint64_t boot_pdpt[512];
+
+/* An image has the protocols of its platforms (Makefile): one that is not there
+ * is never named by an entry. */
+extern uint64_t boot_pdpt[512] __attribute__((weak));
+#pragma weak pvh_parse
+#pragma weak multiboot2_parse
+#pragma weak linux64_parse
+#pragma weak hv_parse
+#pragma weak boot_map_high
 
 static struct boot_info boot_info;
 static struct boot_parser parser;

@@ -16,7 +16,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
 
-extern char boot_stack_guard[];		/* boot/start.S */
+extern char boot_stack_guard[];		/* boot/stack.S */
 extern char _image_start[], _image_end[], _text_start[], _text_end[];
 
 const struct hv_start SHARED *hv_start;
