@@ -255,7 +255,8 @@ static int on_signal_death(const struct watch *w, int sig)
 		return EXIT_KILLED;
 	}
 	msg("the guest crashed: signal %d%s%s", sig,
-	    sig == SIGSYS ? ", a system call that the filter forbids" : "",
+	    sig == SIGSYS ? ", a system call that the filter forbids" :
+	    w->run->kvm && sig == SIGSEGV ? ", as when its rings lead a device to memory that cannot be written" : "",
 	    w->guest.traced ? "" : "; no registers, because tracing is not permitted here");
 	return EXIT_CRASHED;
 }

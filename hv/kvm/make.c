@@ -53,6 +53,15 @@ static long set_memory(const struct run *r, const struct kvm *k)
 	return err;
 }
 
+/* The guest's own part of --spin, by the counter's rate since glint began. */
+static uint32_t spin_cycles(const struct run *r)
+{
+	struct clock_moment now = clock_now_pair();
+	uint64_t ns = now.ns - r->began.ns, spin = r->spin_us * 1000ull;
+
+	return ns && r->tsc_stable ? (uint32_t)((now.tsc - r->began.tsc) * spin / ns) : 0;
+}
+
 static long make_area(const struct run *r, struct kvm *k)
 {
 	uint8_t *page = (uint8_t *)KVM_AREA;
@@ -64,7 +73,7 @@ static long make_area(const struct run *r, struct kvm *k)
 				MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
 	if (err)
 		return err;
-	(void)r;
+	k->spin_cycles = spin_cycles(r);
 	memcpy(page + KVM_AREA_STUBS * HV_PAGE, kvm_stubs, (size_t)(kvm_stubs_end - kvm_stubs));
 	page += KVM_AREA_ENTRY * HV_PAGE;
 	memcpy(page, kvm_entry, (size_t)(kvm_entry_end - kvm_entry));
@@ -76,7 +85,7 @@ static long make_area(const struct run *r, struct kvm *k)
 /* The few leaves that a guest in ring 3 can use; each costs 10 us where CPUID traps,
  * and to ask KVM for all of them a hundred times as much. Features that need state
  * beyond SSE's are left out: nobody enables it. */
-static long set_cpuid(const struct run *r, const struct kvm *k)
+static long set_cpuid(const struct kvm *k)
 {
 	struct {
 		struct kvm_cpuid2 head;
@@ -109,7 +118,6 @@ static long set_cpuid(const struct run *r, const struct kvm *k)
 		e[5].eax = phys;
 		c.head.nent = 6;
 	}
-	(void)r;
 	return sys_ioctl(k->vcpu_fd, KVM_SET_CPUID2, (uintptr_t)&c);
 }
 
@@ -178,7 +186,7 @@ static long make_vcpu(const struct run *r, struct kvm *k, struct hv_start *start
 	k->run_len = (uint64_t)err;
 	err = map_fixed(KVM_RUN_PAGE, k->run_len, PROT_READ | PROT_WRITE, MAP_SHARED, k->vcpu_fd);
 	if (!err)
-		err = set_cpuid(r, k);
+		err = set_cpuid(k);
 	if (!err)
 		err = set_registers(r, k);
 	if (!err)

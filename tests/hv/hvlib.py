@@ -19,13 +19,13 @@ def build_glint():
         raise RuntimeError("glint does not build: " + " | ".join((r.stdout + r.stderr).splitlines()[-5:]))
 
 
-def build_probe(name="probe", *flags, ld=()):
+def build_probe(name="probe", *flags, ld=(), source="probe.c"):
     """The guest of probe.c, which does one odd thing at a time."""
     out = f"{TMP}/{name}.elf"
     here = f"{ROOT}/tests/hv"
     cmd = ["gcc", "-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", f"-I{ROOT}", "-ffreestanding", "-fno-pic", "-no-pie", "-nostdlib", "-static",
            "-fno-stack-protector", "-fcf-protection=none", "-fno-omit-frame-pointer", "-mno-red-zone", "-T", f"{here}/probe.ld",
-           "-Wl,--build-id=none", "-Wl,-z,noexecstack", *ld, *flags, f"{here}/probe.c", "-o", out]
+           "-Wl,--build-id=none", "-Wl,-z,noexecstack", *ld, *flags, f"{here}/{source}", "-o", out]
     r = subprocess.run(cmd, capture_output=True, text=True)
     if r.returncode:
         raise RuntimeError("probe does not build: " + r.stderr)
