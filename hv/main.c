@@ -30,7 +30,6 @@ static int run(char **argv, uint64_t hwcap2, struct clock_moment began)
 	static struct run r;
 
 	r.began = began;
-	SYS(personality, 0, 0, 0, 0, 0, 0);	/* READ_IMPLIES_EXEC would undo W^X */
 	r.fsgsbase = hwcap2 & HWCAP2_FSGSBASE_BIT;
 	run_parse(&r, argv);
 	run_open(&r);

@@ -104,7 +104,7 @@ def by_hand(probe):
 
 def rubbish(probe):
     rng = random.Random(4)
-    words = ["", "m", "m,", "mffffffffffffffff,ffffffffffffffff", "m100000", "m100000,fffffff", "M100000,10:zz", "M100000,ffff:00", "G", "Gzz", "G" + "0" * 400, "g" * 300,
+    words = ["", "m", "m,", "mffffffffffffffff,ffffffffffffffff", "m100000", "m100000,fffffff", "M100000,10:zz", "M100000,ffff:00", "M0,7fe:" + "00" * 2046, "G", "Gzz", "G" + "0" * 400, "g" * 300,
              "P0=", "PFF=0102", "vCont?", "vCont;c", "X100000,4:abcd", "qXfer:features:read:target.xml:0,ffb", "Hg-1", "Tffff", "Z0,100000,1", "?" * 50, "qSupported:" + "x" * 900]
     for _ in range(200):
         words.append("".join(chr(rng.choice([c for c in range(1, 127) if c not in (35, 36, 3)])) for _ in range(rng.randrange(60))))
