@@ -152,6 +152,28 @@ def over_sockets(image, img, site, names):
             t.ok(0 < big <= 1514, f"a peer that takes none gets none ({big} bytes)")
 
 
+def over_qemu(image, img, site, names):
+    """QEMU's own end of a stream socket, with no guest in it: a hub joins it with a tap."""
+    if not shutil.which("qemu-system-x86_64"):
+        t.skip("httpd over QEMU's -netdev stream", "no QEMU")
+        return
+    dev, path = TapDev(3), f"{TMP}/qemu.sock"
+    qemu = subprocess.Popen(["qemu-system-x86_64", "-M", "none", "-display", "none", "-nodefaults",
+                             "-netdev", f"stream,id=n,server=on,addr.type=unix,addr.path={path}", "-netdev", "hubport,id=h1,hubid=0,netdev=n",
+                             "-netdev", f"tap,id=t,ifname={dev.name},script=no,downscript=no", "-netdev", "hubport,id=h2,hubid=0,netdev=t"],
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + 10
+        while not os.path.exists(path) and time.monotonic() < end:
+            time.sleep(0.05)
+        with Run("--mem", "32M", "--net", f"socket={path}", "--disk", f"{img},ro", image, f"ip={dev.guest}/24", "--", "--quiet") as run:
+            check("httpd over QEMU's -netdev stream", run, dev.guest, 80, site, names)
+    finally:
+        qemu.kill()
+        qemu.wait()
+        dev.close()
+
+
 # ---- user networking -------------------------------------------------------------
 
 def read_pcap(path):
@@ -313,6 +335,7 @@ def main():
         t.diag(r.stdout + r.stderr)
     over_tap(image, img, site, names)
     over_sockets(image, img, site, names)
+    over_qemu(image, img, site, names)
     return t.done()
 
 
