@@ -91,7 +91,7 @@ static bool input(struct devs *d, struct dev *v)
 	const struct iovec *to;
 	long ret;
 
-	if (!c->in_ready && c->in_fd >= 0 && !c->in_end && c->sweeps++ % LOOK_EVERY == 0)
+	if (!c->in_ready && c->in_fd >= 0 && !c->in_end && c->sweeps % LOOK_EVERY == 0)
 		c->in_ready = can(c->in_fd, POLLIN, 0);
 	if (!c->in_ready || !v->running || !dev_peek(d, v, RXQ))
 		return false;
@@ -114,8 +114,13 @@ static bool input(struct devs *d, struct dev *v)
 
 bool con_work(struct devs *d, struct dev *v)
 {
-	bool any = output(d, v);
+	struct con *c = con_of(d, v);
+	bool any;
 
+	/* a guest that never sleeps has nobody else to see that the reader is back */
+	if (c->sweeps++ % LOOK_EVERY == 0 && c->out_blocked)
+		c->out_blocked = !can(c->out_fd, POLLOUT, 0);
+	any = output(d, v);
 	return input(d, v) || any;
 }
 
