@@ -30,11 +30,13 @@ all_pv	:= $(sort $(patsubst pv/%/platform.mk,%,$(wildcard pv/*/platform.mk)))
 PV	?= $(all_pv)
 no_pv	:= $(filter-out $(all_pv),$(PV))
 DRIVERS	:=
+BUSES	:=
+BOOT	:= main memory strings stack
 -include $(PV:%=pv/%/platform.mk)
 
 # ---- sources by layer -------------------------------------------------------
 src_of	= $(sort $(wildcard $(1:%=%/*.c) $(1:%=%/*.S)))
-boot_src    := $(call src_of,boot)
+boot_src    := $(filter $(BOOT:%=boot/%.c) $(BOOT:%=boot/%.S),$(call src_of,boot))
 kernel_src  := $(call src_of,kernel kernel/lib kernel/arch/x86_64)
 pv_src	    := $(call src_of,pv/x86 $(PV:%=pv/%))
 driver_src  := $(call src_of,drivers $(sort $(DRIVERS:%=drivers/%)))
@@ -42,7 +44,8 @@ libc_src    := $(call src_of,libc)
 app_src	    := $(addprefix $(app_dir)/,$(SRC) $(SRC_GLINT))
 net_src	    := $(if $(filter net,$(NEEDS)),$(call src_of,net))
 fs_src	    := $(if $(filter fs,$(NEEDS)),$(call src_of,fs))
-driver_src  := $(filter-out $(if $(net_src),,%net.c) $(if $(fs_src),,%blk.c),$(driver_src))
+no_bus	    := $(filter-out $(BUSES),pci mmio hv)
+driver_src  := $(filter-out $(if $(net_src),,%net.c) $(if $(fs_src),,%blk.c) $(no_bus:%=drivers/%.c) $(no_bus:%=\%_%.c),$(driver_src))
 
 include net/lwip.mk
 include fs/littlefs.mk
@@ -67,10 +70,10 @@ PICOINC	:= -isystem $(PICO)/include -D_GNU_SOURCE -D_POSIX_TIMERS=1 \
 	   -D_POSIX_MONOTONIC_CLOCK=200112L -D_POSIX_THREADS=1
 VERSION	:= 0.1.0
 # What each layer may include: the staged folder holds nothing else.
-allow_boot    := boot kernel
+allow_boot    := boot kernel pv/hv/abi.h
 allow_kernel  := kernel pv/pv.h
 allow_pv      := pv kernel
-allow_drivers := drivers kernel pv/pv.h
+allow_drivers := drivers kernel pv/pv.h pv/hv/abi.h
 allow_net     := net kernel pv/pv.h
 allow_fs      := fs kernel pv/pv.h
 allow_libc    := libc kernel pv/pv.h
@@ -166,7 +169,7 @@ image: check-app check-pv check-format deps ## build/APP.elf, or build/APP.iso w
 $(B)/%.iso: $(B)/%.elf tools/mkiso.sh FORCE
 	@tools/mkiso.sh -o $@ $< $(if $(KARGS)$(ARGS),-- $(KARGS) $(if $(ARGS),-- $(ARGS)))
 
-run: ## boot APP in the foreground: SITE= DISK= PORT= MEM= ARGS= ON=qemu
+run: ## boot APP in the foreground: SITE= DISK= PORT= MEM= ARGS= ON=glint|qemu
 	@tools/packages.sh build run && tools/run
 
 linux: check-app packages ## the same application as a Linux program, build/linux/APP
@@ -183,6 +186,7 @@ $(B)/host/mkvol: $(MKVOL_SRC) $(wildcard fs/*.h tools/*.h kernel/*.h kernel/lib/
 	@mkdir -p $(@D); echo "  HOSTCC $@"
 	@$(HOSTCC) -std=gnu11 -O2 -g -Wall -Wextra -I. $(MKVOL_CFLAGS) $(MKVOL_SRC) -o $@
 
+include hv/hv.mk
 include tests/tests.mk
 
 sizes: ## size of each image by layer

@@ -35,6 +35,7 @@ struct boot_parser {
 const char *pvh_parse(struct boot_parser *p, uint64_t start_info) MUST_CHECK;
 const char *multiboot2_parse(struct boot_parser *p, uint64_t info,
 			     uint32_t magic) MUST_CHECK;
+const char *hv_parse(struct boot_parser *p, uint64_t start) MUST_CHECK;
 const char *linux64_parse(struct boot_parser *p, uint64_t boot_params) MUST_CHECK;
 
 /* For the protocols' parsers. */

@@ -9,7 +9,8 @@
 
 	.section .text.boot, "ax", @progbits
 	.code64
-	.globl linux64_start
+	.globl linux64_start, _start
+_start:
 linux64_start:
 	cld
 	cli

@@ -169,13 +169,8 @@ no_long_mode_text:
 
 	.bss
 	.balign 4096
-	.globl boot_pml4, boot_pdpt, boot_stack_guard, boot_stack_top
+	.globl boot_pml4, boot_pdpt
 boot_pml4: .skip 4096
 boot_pdpt: .skip 4096
 boot_pd:   .skip 4 * 4096
-boot_stack_guard: .skip 4096		/* unmapped by the platform's init */
-	.skip BOOT_STACK_SIZE
-boot_stack_top:
-	.globl boot_tsc
-boot_tsc:  .skip 8
 	.section .note.GNU-stack, "", @progbits

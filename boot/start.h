@@ -11,6 +11,7 @@
 #define PROTO_PVH		1
 #define PROTO_MULTIBOOT2	2
 #define PROTO_LINUX64		3
+#define PROTO_HV		5
 
 /* First instructions of every 32-bit entry: stamp the time, keep %eax (in
  * %ebp) and %ebx. Memory is writable and flat at this point by protocol. */

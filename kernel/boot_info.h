@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define BOOT_CMDLINE_MAX	2048	/* bytes with the NUL; longer: boot error */
@@ -39,10 +40,12 @@ struct boot_info {
 	struct boot_region region[BOOT_REGIONS_MAX];
 	unsigned n_regions;
 	uint64_t ram_bytes;		/* RAM of the machine, for messages */
+	bool ram_is_zero;		/* what region[] names, by the protocol */
 	struct boot_module module[BOOT_MODULES_MAX];
 	unsigned n_modules;
 	char cmdline[BOOT_CMDLINE_MAX];
 	uint64_t rsdp;			/* paddr of (a copy of) the ACPI RSDP or 0 */
+	uint64_t start_block;		/* BOOT_HV: where it lies, for good; or 0 */
 	uint64_t tsc_at_entry;		/* cycle counter in the first instructions */
 	uint8_t seed[32];		/* from the boot protocol */
 	unsigned seed_len;		/* bytes of seed, 0: none */

@@ -9,12 +9,22 @@
 #include <stdint.h>
 
 #include "kernel/lib/compiler.h"
+#include "kernel/lib/shared.h"
 
 #define BUS_VIRTIO_MMIO "virtio-mmio"
 struct bus_virtio_mmio {
 	volatile void *regs;		/* mapped uncached */
 	size_t len;			/* bytes of registers */
 	unsigned line;			/* event line, masked until bound */
+};
+
+#define BUS_VIRTIO_HV "virtio-hv"
+struct hv_device;			/* pv/hv/abi.h */
+struct bus_virtio_hv {
+	const struct hv_device SHARED *dev;	/* the hypervisor writes to it */
+	unsigned index;			/* of the device, in hypercalls */
+	unsigned line;			/* event line: all queues, configuration */
+	int64_t (*call)(uint64_t nr, uint64_t a, uint64_t b, uint64_t c);
 };
 
 #define BUS_PCI "pci"

@@ -23,6 +23,7 @@
 #include "kernel/trace.h"
 
 #define BOOT_FAILED 1			/* exit status */
+#define HALF_MIB (1u << 19)		/* holes and tables are not counted away */
 
 extern const struct pv_platform *const __pv_platforms_start[];
 extern const struct pv_platform *const __pv_platforms_end[];
@@ -134,6 +135,6 @@ void kmain(const struct boot_info *bi)
 	add_boot_seed(bi);
 	trace_boot_phase("entropy");
 	log_info(LOG_KERNEL, "Glint on %s, %u MiB", pv->name,
-		 (unsigned)(bi->ram_bytes >> 20));
+		 (unsigned)((bi->ram_bytes + HALF_MIB) >> 20));
 	thread_start_first("main", main_thread, NULL, main_stack_len());
 }

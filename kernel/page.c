@@ -298,7 +298,8 @@ void page_init(const struct boot_info *bi)
 		return;
 	page_first_region = regions[0];
 	page_table = (struct page *)(regions[0].start + regions[0].len - meta);
-	memset(page_table, 0, meta);
+	if (!bi->ram_is_zero)		/* else the host need not give it all yet */
+		memset(page_table, 0, meta);
 	for (unsigned i = 0; i < n_regions; i++) {
 		uint32_t n = (uint32_t)((regions[i].len - (i ? 0 : meta)) >> PAGE_SHIFT);
 

@@ -46,7 +46,7 @@ static void begin(void)
 		return;
 	if (n_panics == 2)
 		pv->puts(again, sizeof(again) - 1);
-	pv->exit(PANIC_EXIT_STATUS);
+	pv->exit(PV_EXIT_PANIC);
 }
 
 static void report_device(struct device *dev, void *arg)
@@ -68,7 +68,7 @@ static void end(void)
 	trace_print_last(emit);
 	emit("devices:\n");
 	device_for_each(report_device, NULL);
-	pv->exit(PANIC_EXIT_STATUS);
+	pv->exit(PV_EXIT_PANIC);
 }
 
 static void print_where(void)

@@ -226,8 +226,9 @@ static void schedule(void)
 	else if (event_pending())
 		event_poll();
 	while (list_empty(&run_queue)) {
-		if (!event_poll())
+		if (!event_pending())
 			pv->wait(timer_next_deadline());
+		event_poll();
 		since_poll = 0;
 	}
 	switch_to(container_of(list_pop(&run_queue), struct thread, run));

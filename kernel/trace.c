@@ -22,6 +22,7 @@ static unsigned n_events;		/* ever; the slot is modulo TRACE_EVENTS */
 
 static struct trace_phase phases[TRACE_PHASES];
 static unsigned n_phases;
+static nsec_t clock_since;		/* its reading at the end of the second phase */
 static bool print_boot;
 
 void trace_event(const char *what, uint64_t a, uint64_t b)
@@ -40,6 +41,8 @@ void trace_boot_phase(const char *what)
 		return;
 	phases[n_phases].what = what;
 	phases[n_phases++].tsc = arch_cycles();
+	if (n_phases == 2)		/* the platform is up */
+		clock_since = clock_now();
 }
 
 unsigned trace_phases(const struct trace_phase **out)
@@ -49,11 +52,11 @@ unsigned trace_phases(const struct trace_phase **out)
 }
 
 /* The first phase is the entry; cycles become time by the clock's own rate
- * between it and now. */
+ * between the second and now: its time 0 need not be the entry. */
 void trace_print_boot(void)
 {
-	uint64_t cycles = arch_cycles() - phases[0].tsc;
-	uint64_t us = clock_now() / NSEC_PER_USEC;
+	uint64_t cycles = arch_cycles() - phases[1].tsc;
+	uint64_t us = (clock_now() - clock_since) / NSEC_PER_USEC;
 	uint64_t mhz = us ? cycles / us : 0;
 
 	if (!print_boot || !n_phases)

@@ -31,7 +31,9 @@ enum pv_prot {
 	PV_PROT_RX,
 };
 
-#define PV_EXIT_REBOOT	(-1)		/* to exit(), instead of a status */
+/* To exit(), instead of a status. */
+#define PV_EXIT_REBOOT	(-1)
+#define PV_EXIT_PANIC	(-2)		/* the report is out */
 
 #define EVENT_LINES 256			/* lines are 0 .. EVENT_LINES - 1 */
 
@@ -52,6 +54,8 @@ struct pv_platform {
 
 	/* Ends the machine with the status (0..255); prints `exit status N`
 	 * first where no channel carries it. PV_EXIT_REBOOT: starts it anew.
+	 * PV_EXIT_PANIC: tells the host of a crash where there is a way to,
+	 * else ends with PANIC_EXIT_STATUS (kernel/panic.h).
 	 * Callable before init() too, once probe() has answered. */
 	void (*exit)(int status) NORETURN;
 

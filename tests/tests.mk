@@ -14,7 +14,7 @@ race_bin   := $(patsubst tests/%.c,$(B)/tests/%,$(race))
 fuzz_bin   := $(patsubst tests/%.c,$(B)/tests/%,$(fuzz))
 
 head_of	    = $(shell sed -n 's/^ \* $2: *//p' $1 | tr '\n' ' ')
-host_headers := $(wildcard kernel/*.h kernel/lib/*.h pv/*.h pv/*/*.h drivers/*/*.h net/*.h fs/*.h fs/*.inc tests/*/*.h)
+host_headers := $(wildcard kernel/*.h kernel/lib/*.h pv/*.h pv/*/*.h drivers/*/*.h net/*.h fs/*.h fs/*.inc hv/*.h hv/*/*.h tests/*/*.h)
 
 define host_test
 $(B)/tests/$1: tests/$1.c $(call head_of,tests/$1.c,SOURCES) $(host_headers)

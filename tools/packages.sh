@@ -8,9 +8,9 @@ set -uo pipefail
 
 groups='build run test bench'
 
-# `make image` and `make deps`
+# `make image`, `make deps`, `make glint`
 build='gcc binutils make libc6-dev meson ninja-build pkg-config python3 git xz-utils ca-certificates
-	grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools'
+	grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools libslirp-dev'
 
 # `make run`
 run='qemu-system-x86 ovmf curl iproute2 socat'

@@ -99,6 +99,7 @@ static bool wait_moved(struct vcon *c)
 			return true;
 		if (clock_now() >= deadline)
 			break;
+		pv->wait(0);		/* some devices work only in there */
 	}
 	c->stuck = true;
 	return false;

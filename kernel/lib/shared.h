@@ -47,6 +47,11 @@ static inline void shared_store_release32(uint32_t SHARED *p, uint32_t v)
 }
 
 /* Single fields with no ordering of their own. */
+static inline uint8_t shared_load8(const uint8_t SHARED *p)
+{
+	return __atomic_load_n(SHARED_RAW(uint8_t, p), __ATOMIC_RELAXED);
+}
+
 static inline uint16_t shared_load16(const uint16_t SHARED *p)
 {
 	return __atomic_load_n(SHARED_RAW(uint16_t, p), __ATOMIC_RELAXED);
@@ -55,6 +60,11 @@ static inline uint16_t shared_load16(const uint16_t SHARED *p)
 static inline uint32_t shared_load32(const uint32_t SHARED *p)
 {
 	return __atomic_load_n(SHARED_RAW(uint32_t, p), __ATOMIC_RELAXED);
+}
+
+static inline uint64_t shared_load64(const uint64_t SHARED *p)
+{
+	return __atomic_load_n(SHARED_RAW(uint64_t, p), __ATOMIC_RELAXED);
 }
 
 static inline void shared_store16(uint16_t SHARED *p, uint16_t v)

@@ -33,7 +33,7 @@ struct acpi_info kvm_acpi;
 bool kvm_mapped;
 struct kvm_cpu kvm_cpu;
 
-extern char boot_stack_guard[];		/* boot/start.S */
+extern char boot_stack_guard[];		/* boot/stack.S */
 
 static bool fsgsbase, acpi_loaded;
 static const struct boot_info *boot;

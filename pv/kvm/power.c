@@ -20,6 +20,7 @@
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/mmio.h"
 #include "kernel/log.h"
+#include "kernel/panic.h"
 #include "kernel/power.h"
 #include "pv/x86/cpu.h"
 #include "pv/x86/irq.h"
@@ -145,7 +146,7 @@ void kvm_exit(int status)
 	kvm_acpi_load();
 	if (status == PV_EXIT_REBOOT)
 		reset();
-	status &= 0xff;
+	status = status == PV_EXIT_PANIC ? PANIC_EXIT_STATUS : status & 0xff;
 	/* The port passes seven bits; the greatest says "read the line". */
 	if (exit_port && status && status < EXIT_PORT_MAX)
 		x86_outl(exit_port, (uint32_t)status);

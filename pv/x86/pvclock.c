@@ -15,7 +15,9 @@ uint64_t pvclock_scale(uint64_t ticks, uint32_t mul, int shift)
 
 	if (shift < -63 || shift > 31)
 		return shift < 0 ? 0 : UINT64_MAX;
-	v = shift < 0 ? v >> -shift : v << shift;	/* at most 95 bits */
+	if (shift <= 0)			/* counters above 1 GHz: cannot overflow */
+		return (uint64_t)((wide_t)(ticks >> -shift) * mul >> 32);
+	v <<= shift;			/* at most 95 bits */
 	v = v * mul >> 32;
 	return v > UINT64_MAX ? UINT64_MAX : (uint64_t)v;
 }
@@ -31,7 +33,10 @@ bool pvclock_read(const struct pvclock_time SHARED *rec, uint64_t (*tsc)(void),
 		version = shared_load_acquire32(&rec->version);
 		if (version & 1)
 			continue;
-		shared_copy_in(&t, rec, sizeof(t));
+		t.tsc_timestamp = shared_load64(&rec->tsc_timestamp);
+		t.system_time = shared_load64(&rec->system_time);
+		t.mul = shared_load32(&rec->mul);
+		t.shift = (int8_t)shared_load8((const uint8_t SHARED *)&rec->shift);
 		now = tsc();
 		/* Orders the copy before the second look; pairs with the
 		 * hypervisor's write barrier after its version update. */

@@ -5,7 +5,7 @@ httpd, by what two clients get. Then the power button, memory sizes, consoles,
 disks that are missing, blank, corrupt or full, and wrong command lines."""
 import concurrent.futures, os, re, shutil, subprocess, sys, tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from vm import ROOT, Guest, Tap, build, http_get, wait_http
+from vm import ROOT, Guest, Tap, build, hv_ways, http_get, wait_http
 
 MKVOL = f"{ROOT}/build/host/mkvol"
 t = Tap()
@@ -20,8 +20,11 @@ def hello(way, what, **kw):
 
 
 def entries():
-    for way in ("microvm", "microvm-noacpi", "q35", "pc", "bios", "uefi"):
+    for way in (*hv_ways(), "microvm", "microvm-noacpi", "q35", "pc", "bios", "uefi"):
         hello(way, way)
+    for way in hv_ways():
+        hello(way, f"{way}, 1 MiB", mem="1M")
+        hello(way, f"{way}, 5 GiB", mem="5G")
     hello("microvm", "microvm, qemu64", cpu="qemu64")
     hello("q35", "q35, 5 GiB", mem="5G")
     hello("microvm", "microvm, 4 MiB", mem="4M")
@@ -47,7 +50,7 @@ def same_tree(g, d, clients):
 
 
 def served(d, img, tar):
-    for way in ("microvm", "q35", "bios", "uefi"):
+    for way in (*hv_ways(), "microvm", "q35", "bios", "uefi"):
         with Guest("httpd", way=way, mem="32M", disks=[img], ports=(80,)) as g:
             first = wait_http(g, timeout=60)
             fine = first and first[0] == 200 and same_tree(g, d, 2)
@@ -57,7 +60,7 @@ def served(d, img, tar):
                 g.power_button()
                 if not t.ok(g.wait_exit(20) == 0, f"httpd: {way}: the power button ends it with status 0"):
                     t.diag(g.text()[-800:])
-    for way, how in (("microvm", {"initrd": tar}), ("bios", {"iso_modules": [tar]})):
+    for way, how in (*((w, {"initrd": tar}) for w in hv_ways()), ("microvm", {"initrd": tar}), ("bios", {"iso_modules": [tar]})):
         with Guest("httpd", way=way, mem="32M", ports=(80,), **how) as g:
             first = wait_http(g, timeout=60)
             if not t.ok(first and first[0] == 200 and same_tree(g, d, 2), f"httpd: {way}: an archive as boot module is served"):
@@ -74,13 +77,15 @@ def served(d, img, tar):
     with Guest("httpd", way="q35", mem="32M", disks=[img, img + ".2"], ports=(80,), extra=intx) as g:
         first = wait_http(g)
         t.ok(bool(first and first[0] == 200 and same_tree(g, d, 2)), "httpd: q35: devices on shared INTx lines, no MSI")
-    with Guest("httpd", way="microvm", mem="32M", disks=[img], ports=(80,), kargs="ip=dhcp") as g:
-        first = wait_http(g)
-        t.ok(bool(first and first[0] == 200), "httpd: microvm: address by DHCP")
-    with Guest("httpd", way="microvm", mem="4M", disks=[img], ports=(80,)) as g:
-        first = wait_http(g)
-        if not t.ok(bool(first and first[0] == 200 and same_tree(g, d, 8)), "httpd: microvm: in 4 MiB of memory"):
-            t.diag(g.text()[-1500:])
+    for way in (*hv_ways(), "microvm"):
+        with Guest("httpd", way=way, mem="32M", disks=[img], ports=(80,), kargs="ip=dhcp") as g:
+            first = wait_http(g)
+            t.ok(bool(first and first[0] == 200), f"httpd: {way}: address by DHCP")
+    for way in (*hv_ways(), "microvm"):
+        with Guest("httpd", way=way, mem="4M", disks=[img], ports=(80,)) as g:
+            first = wait_http(g)
+            if not t.ok(bool(first and first[0] == 200 and same_tree(g, d, 8)), f"httpd: {way}: in 4 MiB of memory"):
+                t.diag(g.text()[-1500:])
 
 
 def disks(tmp, img):

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Runs the selftest guest on both transports and passes its TAP lines on."""
+"""Runs the selftest guest on each transport and passes its TAP lines on."""
 import os, re, subprocess, sys, tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from vm import ROOT, Guest, Tap, build
+from vm import ROOT, Guest, Tap, build, hv_ways
 
 
 def main():
     t = Tap()
     build("selftest")
     subprocess.run(["make", "-C", ROOT, "--no-print-directory", "mkvol"], check=True, stdout=subprocess.DEVNULL)
-    for way in ("microvm", "q35"):
+    for way in ("microvm", "q35", *hv_ways()):
         with tempfile.TemporaryDirectory() as d:
             os.mkdir(f"{d}/src")
             subprocess.run([f"{ROOT}/build/host/mkvol", "volume", "-o", f"{d}/vol.img", "--size", "8M", f"{d}/src"], check=True, stdout=subprocess.DEVNULL)

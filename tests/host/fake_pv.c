@@ -271,7 +271,7 @@ int fake_pv_fork(void)
 /* Says on stderr what came instead. */
 void fake_pv_child_end(int status, const char *text)
 {
-	bool good = status == PANIC_EXIT_STATUS && fake_pv_output_has("panic: ") &&
+	bool good = status == PV_EXIT_PANIC && fake_pv_output_has("panic: ") &&
 		    fake_pv_output_has(text);
 
 	if (!good)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""One guest under QEMU for the tests: start it in some way, read its console,
-reach its ports, ask it to stop, know how it ended. Nothing outlives close()."""
+"""One guest for the tests, under QEMU or (way="hv", "hv-kvm") our own hypervisor: start it
+in some way, read its console, reach its ports, ask it to stop, know how it ended.
+Nothing outlives close()."""
 import json, os, re, select, shlex, shutil, signal, socket, subprocess, tempfile, time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -10,6 +11,12 @@ OVMF = "/usr/share/OVMF"
 # way of entry -> machine; the ISO ones boot through GRUB.
 WAYS = {"microvm": "microvm,pic=off,pit=off,isa-serial=off", "microvm-noacpi": "microvm,acpi=off,pic=off,pit=off,isa-serial=off",
         "q35": "q35", "pc": "pc", "bios": "q35", "uefi": "q35"}
+HV_WAYS = {"hv": "process", "hv-kvm": "kvm"}            # by `glint run`
+
+
+def hv_ways():
+    """Those that this machine has."""
+    return ["hv"] + ["hv-kvm"] * os.access("/dev/kvm", os.R_OK | os.W_OK)
 
 
 def free_port():
@@ -41,12 +48,16 @@ class Guest:
                  console="virtio", event_idx=True, elf=None, initrd=None, iso_modules=(), legacy=False):
         self.tmp = tempfile.mkdtemp(prefix="glint-test-")
         self.out = b""
+        self.way = way
         if way == "uefi":
             mem = "256M"            # what OVMF itself needs
         self.ports = {p: free_port() for p in ports}
         pci = way not in ("microvm", "microvm-noacpi")
         dev = "pci" if pci else "device"
         elf = elf or f"{ROOT}/build/{app}.elf"
+        if way in HV_WAYS:
+            self.start(self.hv_command(elf, mem, kargs, args, disks, nics if net and (ports or nics > 1) else 0, initrd, extra))
+            return
         words = [f"exit-port={EXIT_PORT:#x}"]
         if ports and "ip=" not in kargs:
             words.append("ip=10.0.2.15/24,gw=10.0.2.2,dns=10.0.2.3")
@@ -82,7 +93,23 @@ class Guest:
             cmd += ["-netdev", f"user,id=n0{fwd}", "-device", f"virtio-net-{dev},netdev=n0{ev}"]
             for i in range(1, nics):
                 cmd += ["-netdev", f"user,id=n{i},net=10.0.{2 + i}.0/24", "-device", f"virtio-net-{dev},netdev=n{i}"]
-        self.cmd = cmd + list(extra)
+        self.start(cmd + list(extra))
+
+    def hv_command(self, elf, mem, kargs, args, disks, nics, module, extra):
+        subprocess.run(["make", "-C", ROOT, "--no-print-directory", "build/host/glint", "build/host/glint-net-user"], check=True, stdout=subprocess.DEVNULL)
+        fwd = "".join(f",fwd={proto}:127.0.0.1:{h}:{g}" for g, h in self.ports.items() for proto in ("tcp", "udp"))
+        cmd = [f"{ROOT}/build/host/glint", "run", "--accel", HV_WAYS[self.way], "--mem", mem, *extra]
+        for i in range(nics):
+            cmd += ["--net", "user" + fwd * (i == 0)]
+        for d in disks:
+            cmd += ["--disk", d if isinstance(d, str) else d[0] + (",ro" if "readonly=on" in d[1] else "")]
+        if module:
+            cmd += ["--module", module]
+        words = ["ip=10.0.2.15/24,gw=10.0.2.2,dns=10.0.2.3"] * ("ip=" not in kargs and nics > 0)
+        return cmd + [elf, *words, *shlex.split(kargs), *(["--", *shlex.split(args)] if args else [])]
+
+    def start(self, cmd):
+        self.cmd = cmd
         self.started = time.monotonic()
         self.proc = subprocess.Popen(self.cmd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         os.set_blocking(self.proc.stdout.fileno(), False)
@@ -121,7 +148,7 @@ class Guest:
         while self.pump(0):
             pass
         rc = self.proc.returncode
-        return rc >> 1 if rc > 1 and rc & 1 else rc
+        return rc >> 1 if rc > 1 and rc & 1 and self.way not in HV_WAYS else rc
 
     def qmp(self, command, **args):
         with socket.socket(socket.AF_UNIX) as s:
@@ -146,6 +173,8 @@ class Guest:
             return answer
 
     def power_button(self):
+        if self.way in HV_WAYS:
+            return self.proc.send_signal(signal.SIGTERM)
         return self.qmp("system_powerdown")
 
     def close(self):

@@ -9,6 +9,11 @@ if make -k -j2 --no-print-directory objects CC=clang OBJ=build/obj-clang APP=htt
 else
 	echo "not ok 1 - clang builds every object of httpd"
 fi
+if make -k -j2 --no-print-directory build/host/glint-clang HV=build/host/glint-clang HV_CC=clang HV_OBJ=build/obj-hv-clang; then
+	echo "ok 3 - clang builds the hypervisor"
+else
+	echo "not ok 3 - clang builds the hypervisor"
+fi
 probe=$(mktemp --suffix=.c)
 trap 'rm -f "$probe"' EXIT
 printf '#include "kernel/lib/shared.h"\nuint16_t peek(const uint16_t SHARED *p);\nuint16_t peek(const uint16_t SHARED *p) { return *p; }\n' > "$probe"
@@ -17,4 +22,4 @@ if clang -std=c11 -ffreestanding -Wall -Wextra -Werror -I. -fsyntax-only "$probe
 else
 	echo "ok 2 - a direct dereference of shared memory is refused"
 fi
-echo 1..2
+echo 1..3

@@ -10,10 +10,10 @@ import glob, os, re, subprocess, sys
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 os.chdir(ROOT)
 ALLOW = {
-    "boot": ("boot/", "kernel/"),
+    "boot": ("boot/", "kernel/", "pv/hv/abi.h"),
     "kernel": ("kernel/", "pv/pv.h"),
     "pv": ("pv/", "kernel/"),
-    "drivers": ("drivers/", "kernel/", "pv/pv.h"),
+    "drivers": ("drivers/", "kernel/", "pv/pv.h", "pv/hv/abi.h"),
     "net": ("net/", "kernel/", "pv/pv.h", "lwip/", "netif/", "arch/"),
     "fs": ("fs/", "kernel/", "pv/pv.h"),
     "libc": ("libc/", "kernel/", "pv/pv.h"),

@@ -78,7 +78,9 @@ class NetGuest(Guest):
         bus = "device" if way.startswith("microvm") else "pci"
         ev = "" if event_idx else ",event_idx=off"
         more = list(extra)
-        for n in nics:
+        for n in nics if way == "hv" else ():
+            more += ["--net", f"tap=tap{n},mac={MAC % (n + 1)}"]
+        for n in nics if way != "hv" else ():
             more += ["-netdev", (netdev or "tap,ifname=tap{n},script=no,downscript=no,vhost=off").format(n=n) + f",id=n{n}",
                      "-device", f"virtio-net-{bus},id=nic{n},netdev=n{n},mac={MAC % (n + 1)}{ev}{dev_extra}" + (",romfile=" if bus == "pci" else "")]
         super().__init__(app, way=way, mem=mem, kargs=" ".join(static(n) for n in nics) if kargs is None else kargs, extra=more, **kw)
@@ -86,8 +88,15 @@ class NetGuest(Guest):
     def alive(self):
         return self.proc.poll() is None
 
+    def processes(self):
+        """The host's, the guest's own one last."""
+        if self.way != "hv":
+            return [self.proc.pid]
+        with open(f"/proc/{self.proc.pid}/task/{self.proc.pid}/children") as f:
+            return [self.proc.pid] + [int(x) for x in f.read().split()]
+
     def cpu_seconds(self):
-        return time.clock_gettime((~self.proc.pid << 3) | 2)
+        return sum(time.clock_gettime((~pid << 3) | 2) for pid in self.processes())
 
 
 def make_site(folder):

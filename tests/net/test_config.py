@@ -165,11 +165,13 @@ def main():
     build("echo")
     dhcp("microvm", "a plain server", 10)
     dhcp("q35", "a plain server", 10)
+    dhcp("hv", "a plain server", 10)
     dhcp("microvm", "the first two requests are lost", 20, silent=2)
     dhcp("microvm", "a server that lies first", 20, lie=liar)
     storm()
     several("microvm")
     several("q35")
+    several("hv")
     gateway()
     link("microvm")
     link("q35")
@@ -177,4 +179,5 @@ def main():
     return t.done()
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -186,7 +186,9 @@ def main():
         tar, _ = make_site(tmp)
         attack("microvm", tar, True, 1)
         attack("q35", tar, False, 2)
+        attack("hv", tar, True, 3)
     return t.done()
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

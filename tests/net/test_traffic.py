@@ -114,6 +114,9 @@ def main():
     plain("microvm", False, False, SHORT)
     plain("q35", True, False, FULL)
     plain("q35", False, True, SHORT)
+    plain("hv", True, True, FULL)
+    plain("hv", False, True, FULL)
+    plain("hv", True, True, SHORT, mem="5M")
     plain("microvm", True, True, SHORT, ",mrg_rxbuf=off")
     plain("microvm", True, True, SHORT, ",csum=off,guest_csum=off")
     plain("microvm", True, True, SHORT, mem="5M")
@@ -121,4 +124,5 @@ def main():
     return t.done()
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

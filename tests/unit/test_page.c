@@ -184,6 +184,7 @@ int main(void)
 	char *ram = fake_pv_map(1600 * PAGE_SIZE);
 
 	make_regions(ram);
+	memset(ram, PAGE_FREE, 1600 * PAGE_SIZE);	/* what was there before */
 	page_init(&bi);
 	ok(page_total() == 64 + 1024 + 1 + 100 - 5,
 	   "total: %zu", page_total());
@@ -195,6 +196,11 @@ int main(void)
 	test_extend();
 	test_misuse();
 	test_shrinker();
+	memset(ram, 0, 1600 * PAGE_SIZE);
+	bi.ram_is_zero = true;
+	page_init(&bi);
+	test_merge();
+	test_exhaust();
 	bi.n_regions = 0;
 	page_init(&bi);
 	ok(page_total() == 0 && !page_alloc(1, PAGE_SIZE), "no memory at all");

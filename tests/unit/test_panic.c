@@ -52,7 +52,7 @@ static void test_twice(void)
 	static struct console c = { "bad", no_write, broken_console, NULL };
 
 	console_register(&c);
-	ok(FAKE_PV_EXIT_OF(panic("first")) == PANIC_EXIT_STATUS &&
+	ok(FAKE_PV_EXIT_OF(panic("first")) == PV_EXIT_PANIC &&
 	   fake_pv_output_has("panic: first") && fake_pv_output_has("panic: again"),
 	   "a console that panics: both are said, and it ends");
 }

@@ -49,11 +49,13 @@ static bool rep_movsb_is_fast(void)
 
 void arch_cpu_init(void)
 {
-	unsigned a, b, c, d;
+	/* As few as can be: under a hypervisor each takes 10 us and more. */
+	unsigned a, b, c, d, max = __get_cpuid_max(0, NULL);
 
-	if (__get_cpuid(1, &a, &b, &c, &d))
-		has_rdrand = c & (1u << 30);
-	if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
+	__cpuid(1, a, b, c, d);
+	has_rdrand = c & (1u << 30);
+	if (max >= 7) {
+		__cpuid_count(7, 0, a, b, c, d);
 		has_rdseed = b & (1u << 18);
 		mem_use_rep_movsb(b & (1u << 9) && rep_movsb_is_fast());
 	}
