@@ -182,6 +182,8 @@ static struct run run_get(struct bcache *c, uint32_t n)
 	return r.page ? r : (struct run){ NULL, 0 };
 }
 
+/* Into the request, which ends with the block before, or into a new one. NULL:
+ * no memory, no request; what there was is on its way. */
 static struct io *prefetch_one(struct bcache *c, struct io *io, uint32_t block,
 			       struct run *run)
 {
@@ -192,7 +194,7 @@ static struct io *prefetch_one(struct bcache *c, struct io *io, uint32_t block,
 		run->n--;
 	}
 
-	if (e && io && !io_add(c, io, e->data, BCACHE_BLOCK)) {
+	if (io && (!e || !io_add(c, io, e->data, BCACHE_BLOCK))) {
 		io_submit(c, io);
 		io = NULL;
 	}
@@ -201,11 +203,11 @@ static struct io *prefetch_one(struct bcache *c, struct io *io, uint32_t block,
 		if (io)
 			(void)io_add(c, io, e->data, BCACHE_BLOCK);
 	}
-	if (!e || !io) {
+	if (!io) {
 		if (e)
 			page_free(e->data, 1);
 		heap_free(HEAP_FS, e);
-		return io;
+		return NULL;
 	}
 	bcache_entry_insert(c, e, block);
 	e->busy = e->fresh = true;

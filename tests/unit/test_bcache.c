@@ -218,6 +218,24 @@ static void test_passing(void)
 	end();
 }
 
+/* Memory that is short for a moment, at each place of reading ahead. */
+static void test_ahead_without_memory(void)
+{
+	unsigned bad = 0;
+
+	for (int k = 0; k < 24; k++) {
+		start(256);
+		host_heap_fail_after = k;
+		bcache_prefetch(c, 20, 16);
+		host_heap_fail_after = -1;
+		for (uint32_t i = 20; i < 60; i++)
+			bad += value_of(i) != (int)i;
+		end();
+	}
+	ok(bad == 0, "one block without memory: the others in their places "
+	   "(%u wrong)", bad);
+}
+
 /* A device whose requests are too small for a block. */
 static void test_small_requests(void)
 {
@@ -319,6 +337,7 @@ int main(void)
 	test_errors();
 	test_stream();
 	test_passing();
+	test_ahead_without_memory();
 	test_small_requests();
 	test_random();
 	ok(host_heap_live == 0, "no memory lost: %ld", host_heap_live);
