@@ -8,17 +8,18 @@
  *	KVM_RUN_PAGE	struct kvm_run
  *	KVM_AREA	what the processor reads: see below
  *
- * The guest runs in ring 3 from the first instruction. The processor's tables, the
- * stubs that a fault ends in and the page tables (tables.c) are pages of the area,
- * which is a read-only slot of the virtual machine and supervisor-only for the guest,
- * but for one page of code that it may call (guest.S). Two pages can be written by the
- * virtual machine: PROC_TRAP, where a fault leaves its frame, supervisor-only; and
- * PROC_LIVE, the guest's, whose first word holds the HV_EV_* bits that the entry code
- * takes without leaving the guest.
+ * The guest runs in ring 3 from the first instruction. The first pages of the area
+ * are a read-only slot of the virtual machine: the processor's tables and the stubs
+ * that a fault ends in, supervisor-only, and a page of code that the guest may call
+ * (guest.S). The others can be written by the processor: the page where a fault
+ * leaves its frame, supervisor-only; the guest's page of events, whose first word
+ * holds the HV_EV_* bits that the entry code takes without leaving the guest (PROC_LIVE
+ * is the same page); and the page tables (tables.c), which are mapped nowhere. They are
+ * not read-only, because processors with two levels of tables count each walk as a
+ * write.
  *
  * Addresses as the guest sees them: memory as in abi.h, and page i of the area
- * at KVM_VIEW + i pages. Guest-physical: memory at its own addresses; PROC_TRAP,
- * PROC_LIVE and the area behind it.
+ * at KVM_VIEW + i pages. Guest-physical: memory at its own addresses, the area above.
  */
 #pragma once
 
@@ -27,9 +28,9 @@
 #define KVM_AREA_TSS	1		/* three pages: the I/O bitmap, all zero */
 #define KVM_AREA_STUBS	4
 #define KVM_AREA_ENTRY	5
-#define KVM_AREA_FIRST	6		/* the first that is free: page tables */
-#define KVM_VIEW_TRAP	16		/* page numbers in the view alone */
-#define KVM_VIEW_LIVE	17
+#define KVM_AREA_TRAP	6		/* from here on: writable */
+#define KVM_AREA_LIVE	7
+#define KVM_AREA_ROOT	8		/* page tables */
 
 #define KVM_STUB_LEN	16		/* bytes: vector = offset / this */
 #define KVM_VECTORS	32

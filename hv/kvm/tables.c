@@ -63,7 +63,7 @@ static void make_cpu_tables(void)
 		idt[2 * i] = (stub & 0xffff) | SEL_KCODE << 16 | type << 32 | (stub >> 16 & 0xffff) << 48;
 		idt[2 * i + 1] = stub >> 32;
 	}
-	put64(tss + TSS_RSP0, KVM_VIEW + (KVM_VIEW_TRAP + 1) * (uint64_t)HV_PAGE);
+	put64(tss + TSS_RSP0, KVM_VIEW + (KVM_AREA_TRAP + 1) * (uint64_t)HV_PAGE);
 	memcpy(tss + TSS_IOMAP, &bitmap, sizeof(bitmap));
 	tss[TSS_LEN + 8192] = 0xff;		/* behind the last port */
 }
@@ -88,7 +88,7 @@ static uint64_t *table_of(struct kvm *k, uint64_t *entry, bool *fresh)
 /* The last table on the way to an address. */
 static uint64_t *last_table(struct kvm *k, uint64_t addr, bool *fresh)
 {
-	uint64_t *table = (uint64_t *)(void *)area_page(KVM_AREA_FIRST);
+	uint64_t *table = (uint64_t *)(void *)area_page(KVM_AREA_ROOT);
 
 	for (unsigned shift = TOP_SHIFT; shift > PAGE_SHIFT && table; shift -= 9)
 		table = table_of(k, &table[addr >> shift & (ENTRIES - 1)], fresh);
@@ -139,7 +139,7 @@ int64_t kvm_tables_protect(struct kvm *k, uint64_t addr, uint64_t len, uint64_t 
 	return 0;
 }
 
-/* The view: the area's own pages and the two that can be written. */
+/* The view: all of the area but page tables. */
 static void map_view(struct kvm *k)
 {
 	bool fresh;
@@ -149,8 +149,8 @@ static void map_view(struct kvm *k)
 		view[i] = gpa_of(k, i) | PTE_P | PTE_AD | PTE_NX;
 	view[KVM_AREA_STUBS] = gpa_of(k, KVM_AREA_STUBS) | PTE_P | PTE_AD;
 	view[KVM_AREA_ENTRY] = gpa_of(k, KVM_AREA_ENTRY) | PTE_P | PTE_U | PTE_AD;
-	view[KVM_VIEW_TRAP] = (k->area_gpa - 2 * HV_PAGE) | PTE_P | PTE_W | PTE_AD | PTE_NX;
-	view[KVM_VIEW_LIVE] = (k->area_gpa - HV_PAGE) | PTE_P | PTE_W | PTE_U | PTE_AD | PTE_NX;
+	view[KVM_AREA_TRAP] = gpa_of(k, KVM_AREA_TRAP) | PTE_P | PTE_W | PTE_AD | PTE_NX;
+	view[KVM_AREA_LIVE] = gpa_of(k, KVM_AREA_LIVE) | PTE_P | PTE_W | PTE_U | PTE_AD | PTE_NX;
 }
 
 void kvm_tables_init(struct kvm *k)
@@ -158,7 +158,7 @@ void kvm_tables_init(struct kvm *k)
 	uint64_t eager = k->mem_end < EAGER ? k->mem_end : EAGER;
 	bool fresh;
 
-	k->area_used = KVM_AREA_FIRST + 1;
+	k->area_used = KVM_AREA_ROOT + 1;
 	make_cpu_tables();
 	map_view(k);
 	for (uint64_t at = 0; at < eager; at += (uint64_t)HV_PAGE * ENTRIES)

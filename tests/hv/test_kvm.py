@@ -66,17 +66,17 @@ def hostile(probe):
     ports(probe)
     for i in (0, 3, 14, 31):
         dies(probe, "no code may be executed", "jump", VIEW + 4 * 4096 + 16 * i, what=f"a jump to the stub of vector {i}")
-    for name, i in (("GDT and IDT", 0), ("TSS", 1), ("I/O bitmap", 2), ("stubs", 4), ("trap page", 16), ("nothing", 18)):
+    for name, i in (("GDT and IDT", 0), ("TSS", 1), ("I/O bitmap", 2), ("stubs", 4), ("trap page", 6), ("nothing", 9)):
         dies(probe, "page fault", "read", VIEW + i * 4096, what=f"a read of the {name}")
         dies(probe, "page fault", "write", VIEW + i * 4096, what=f"a write to the {name}")
     dies(probe, "page fault", "write", VIEW + 5 * 4096, what="a write to the entry page")
-    dies(probe, "page fault", "jump", VIEW + 17 * 4096, what="a jump into the page of events")
-    for i in (6, 7, 8, 100):
+    dies(probe, "page fault", "jump", VIEW + 7 * 4096, what="a jump into the page of events")
+    for i in (8, 9, 10, 100):
         dies(probe, "page fault", "read", VIEW + i * 4096, what=f"page tables are not mapped: page {i} of the area")
     dies(probe, "general protection", "far", 0x10, what="a far return to ring 0")
     dies(probe, "general protection", "iret", 0x10, what="an iret to ring 0")
     dies(probe, "breakpoint or trap", "trapflag", what="a single step that nobody asked for")
-    for sp in (0, VIEW + 16 * 4096 + 2048, 0x7fffffffffff, 1 << 62):
+    for sp in (0, VIEW + 6 * 4096 + 2048, 0x7fffffffffff, 1 << 62):
         dies(probe, "invalid instruction", "badstack", sp, what=f"a fault with the stack pointer {sp:#x}")
     dies(probe, "invalid instruction|null pointer", "syscall", 1, what="syscall")
     dies(probe, "invalid instruction|general protection", "int80", 1, what="int 0x80")
