@@ -6,10 +6,10 @@
  *
  *	KVM_IO_STACK	of the second thread, which serves the devices (io.c)
  *	KVM_RUN_PAGE	struct kvm_run
- *	KVM_AREA	what the processor reads: see below
+ *	the area	what the processor reads, above guest memory: see below
  *
  * The guest runs in ring 3 from the first instruction. The first pages of the area
- * are a read-only slot of the virtual machine: the processor's tables and the stubs
+ * are read-only, because their mapping here is: the processor's tables and the stubs
  * that a fault ends in, supervisor-only, and a page of code that the guest may call
  * (guest.S). The others can be written by the processor: the page where a fault
  * leaves its frame, supervisor-only; the guest's page of events, whose first word
@@ -19,7 +19,8 @@
  * write.
  *
  * Addresses as the guest sees them: memory as in abi.h, and page i of the area
- * at KVM_VIEW + i pages. Guest-physical: memory at its own addresses, the area above.
+ * at KVM_VIEW + i pages. Guest-physical: both where they lie in this process, in one
+ * slot, because each costs milliseconds on a busy machine.
  */
 #pragma once
 
@@ -56,7 +57,6 @@ struct proc;
 #define KVM_IO_STACK_END (KVM_HOST + KVM_IO_STACK_LEN)
 #define KVM_RUN_PAGE	(KVM_HOST + 0x100000ul)
 #define KVM_RUN_MAX	0x10000ul
-#define KVM_AREA	(KVM_HOST + 0x200000ul)
 
 struct kvm_range {
 	uint64_t start, end;		/* whole pages */
@@ -70,7 +70,7 @@ struct kvm {
 	uint64_t run_len;
 	/* page tables */
 	uint64_t mem_end, rw_end;
-	uint64_t area_gpa, area_len;
+	uint64_t area, area_len;	/* here, and guest-physical */
 	uint32_t area_used;		/* pages */
 	uint32_t n_ranges;
 	struct kvm_range range[IMAGE_SEGMENTS_MAX];
