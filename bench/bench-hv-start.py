@@ -51,6 +51,7 @@ def main():
     p.add_argument("-n", type=int, default=50, help="runs of each")
     p.add_argument("--glint", default=f"{ROOT}/build/host/glint")
     p.add_argument("--image", default=f"{ROOT}/build/hello.elf")
+    p.add_argument("--accel", default="process", choices=("process", "kvm"))
     p.add_argument("--tap", help="an existing tap with an address: also measure httpd's first answer")
     p.add_argument("--guest-ip", help="the guest's address on that tap, like 10.0.0.2/24")
     a = p.parse_args()
@@ -58,7 +59,7 @@ def main():
         if not os.path.exists(f):
             print(f"bench-hv-start: {f} is missing: `make glint image APP=hello`", file=sys.stderr)
             return 2
-    cmds = {"glint run hello": [a.glint, "run", a.image], "glint --version": [a.glint, "--version"],
+    cmds = {"glint run hello": [a.glint, "run", "--accel", a.accel, a.image], "glint --version": [a.glint, "--version"],
             "/bin/true": ["/bin/true"], "/bin/echo": ["/bin/echo", "hello"]}
     results = {k: [] for k in cmds}
     for _ in range(a.n):
@@ -70,7 +71,7 @@ def main():
             row(f"{k}: first line", [f for f, _ in v])
         row(f"{k}: end", [e for _, e in v])
     if a.tap and a.guest_ip:
-        cmd = [a.glint, "run", "--net", f"tap={a.tap}", f"{ROOT}/build/httpd.elf", f"ip={a.guest_ip}"]
+        cmd = [a.glint, "run", "--accel", a.accel, "--net", f"tap={a.tap}", f"{ROOT}/build/httpd.elf", f"ip={a.guest_ip}"]
         times = [first_answer(cmd, (a.guest_ip.split("/")[0], 80)) for _ in range(max(5, a.n // 5))]
         row("glint run httpd: first answer", [x for x in times if x is not None])
     return 0

@@ -26,7 +26,7 @@ BARE_MICROVM = "microvm,pic=off,pit=off,rtc=off,isa-serial=off,acpi=off"
 PREFIX = "glintbench-"
 
 PACKAGES = {"qemu-system-x86_64": "qemu-system-x86", "wrk": "wrk", "ip": "iproute2",
-            "taskset": "util-linux", "setpriv": "util-linux", "gcc": "gcc", "nginx": "nginx-light"}
+            "taskset": "util-linux", "unshare": "util-linux", "setpriv": "util-linux", "gcc": "gcc", "nginx": "nginx-light"}
 
 
 class Trouble(Exception):

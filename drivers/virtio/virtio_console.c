@@ -289,6 +289,9 @@ static void vcon_shutdown(struct device *dev)
 
 	if (c->vd->stopped)
 		return;
+	c->stuck = false;		/* a slow reader may be back: one more try */
+	drain(c);
+	report_dropped(c);
 	drain(c);
 	c->ended = true;
 }

@@ -14,7 +14,7 @@
 	.globl	kvm_stubs, kvm_stubs_end, kvm_entry, kvm_entry_end, kvm_entry_spin
 	.hidden	kvm_stubs, kvm_stubs_end, kvm_entry, kvm_entry_end, kvm_entry_spin
 
-/* The monitor knows the vector by the address, and the frame lies in PROC_TRAP. It
+/* The monitor knows the vector by the address, and the frame lies in its page. It
  * comes back from a page fault alone, when it has made the page's table. */
 	.balign	KVM_STUB_LEN
 kvm_stubs:
@@ -48,7 +48,7 @@ kick:
 	xor	%eax, %eax
 	ret
 wait:
-	lea	kvm_entry + (KVM_VIEW_LIVE - KVM_AREA_ENTRY) * 4096(%rip), %r8
+	lea	kvm_entry + (KVM_AREA_LIVE - KVM_AREA_ENTRY) * 4096(%rip), %r8
 	cmpq	$0, (%r8)
 	jne	take
 	xor	%eax, %eax

@@ -6,19 +6,21 @@
  *
  *	KVM_IO_STACK	of the second thread, which serves the devices (io.c)
  *	KVM_RUN_PAGE	struct kvm_run
- *	KVM_AREA	what the processor reads: see below
+ *	the area	what the processor reads, above guest memory: see below
  *
- * The guest runs in ring 3 from the first instruction. The processor's tables, the
- * stubs that a fault ends in and the page tables (tables.c) are pages of the area,
- * which is a read-only slot of the virtual machine and supervisor-only for the guest,
- * but for one page of code that it may call (guest.S). Two pages can be written by the
- * virtual machine: PROC_TRAP, where a fault leaves its frame, supervisor-only; and
- * PROC_LIVE, the guest's, whose first word holds the HV_EV_* bits that the entry code
- * takes without leaving the guest.
+ * The guest runs in ring 3 from the first instruction. The first pages of the area
+ * are read-only, because their mapping here is: the processor's tables and the stubs
+ * that a fault ends in, supervisor-only, and a page of code that the guest may call
+ * (guest.S). The others can be written by the processor: the page where a fault
+ * leaves its frame, supervisor-only; the guest's page of events, whose first word
+ * holds the HV_EV_* bits that the entry code takes without leaving the guest (PROC_LIVE
+ * is the same page); and the page tables (tables.c), which are mapped nowhere. They are
+ * not read-only, because processors with two levels of tables count each walk as a
+ * write.
  *
  * Addresses as the guest sees them: memory as in abi.h, and page i of the area
- * at KVM_VIEW + i pages. Guest-physical: memory at its own addresses; PROC_TRAP,
- * PROC_LIVE and the area behind it.
+ * at KVM_VIEW + i pages. Guest-physical: both where they lie in this process, in one
+ * slot, because each costs milliseconds on a busy machine.
  */
 #pragma once
 
@@ -27,9 +29,9 @@
 #define KVM_AREA_TSS	1		/* three pages: the I/O bitmap, all zero */
 #define KVM_AREA_STUBS	4
 #define KVM_AREA_ENTRY	5
-#define KVM_AREA_FIRST	6		/* the first that is free: page tables */
-#define KVM_VIEW_TRAP	16		/* page numbers in the view alone */
-#define KVM_VIEW_LIVE	17
+#define KVM_AREA_TRAP	6		/* from here on: writable */
+#define KVM_AREA_LIVE	7
+#define KVM_AREA_ROOT	8		/* page tables */
 
 #define KVM_STUB_LEN	16		/* bytes: vector = offset / this */
 #define KVM_VECTORS	32
@@ -55,7 +57,6 @@ struct proc;
 #define KVM_IO_STACK_END (KVM_HOST + KVM_IO_STACK_LEN)
 #define KVM_RUN_PAGE	(KVM_HOST + 0x100000ul)
 #define KVM_RUN_MAX	0x10000ul
-#define KVM_AREA	(KVM_HOST + 0x200000ul)
 
 struct kvm_range {
 	uint64_t start, end;		/* whole pages */
@@ -69,7 +70,7 @@ struct kvm {
 	uint64_t run_len;
 	/* page tables */
 	uint64_t mem_end, rw_end;
-	uint64_t area_gpa, area_len;
+	uint64_t area, area_len;	/* here, and guest-physical */
 	uint32_t area_used;		/* pages */
 	uint32_t n_ranges;
 	struct kvm_range range[IMAGE_SEGMENTS_MAX];

@@ -17,7 +17,7 @@
 extern const uint8_t kvm_stubs[], kvm_stubs_end[], kvm_entry[], kvm_entry_end[];
 extern const uint64_t kvm_entry_spin[];
 
-enum { SLOT_MEMORY, SLOT_WRITE, SLOT_AREA };
+#define RO_LEN	   (KVM_AREA_TRAP * (uint64_t)HV_PAGE)	/* of the area */
 
 #define CR0_BITS   0x80050033ull	/* PG AM WP NE ET MP PE */
 #define CR4_BITS   0x620ull		/* PAE OSFXSR OSXMMEXCPT */
@@ -32,25 +32,14 @@ static long map_fixed(uintptr_t at, uint64_t len, int prot, int flags, int fd)
 	return got == at ? 0 : sys_failed(got) ? (long)got : -EEXIST;
 }
 
-static long set_slot(int vm, uint32_t slot, uint32_t flags, uint64_t gpa, uint64_t len, uint64_t at)
+static long set_memory(const struct kvm *k)
 {
 	struct kvm_userspace_memory_region m = {
-		.slot = slot, .flags = flags, .guest_phys_addr = gpa, .memory_size = len,
-		.userspace_addr = at,
+		.guest_phys_addr = HV_MEM_BASE, .userspace_addr = HV_MEM_BASE,
+		.memory_size = k->area + k->area_len - HV_MEM_BASE,
 	};
 
-	return sys_ioctl(vm, KVM_SET_USER_MEMORY_REGION, (uintptr_t)&m);
-}
-
-static long set_memory(const struct run *r, const struct kvm *k)
-{
-	long err = set_slot(k->vm_fd, SLOT_MEMORY, 0, HV_MEM_BASE, r->mem_size, HV_MEM_BASE);
-
-	if (!err)
-		err = set_slot(k->vm_fd, SLOT_WRITE, 0, k->area_gpa - 2 * HV_PAGE, 2 * HV_PAGE, PROC_TRAP);
-	if (!err)
-		err = set_slot(k->vm_fd, SLOT_AREA, KVM_MEM_READONLY, k->area_gpa, k->area_len, KVM_AREA);
-	return err;
+	return sys_ioctl(k->vm_fd, KVM_SET_USER_MEMORY_REGION, (uintptr_t)&m);
 }
 
 /* The guest's own part of --spin, by the counter's rate since glint began. */
@@ -64,8 +53,9 @@ static uint32_t spin_cycles(const struct run *r)
 
 static long make_area(const struct run *r, struct kvm *k)
 {
-	uint8_t *page = (uint8_t *)KVM_AREA;
-	long err = map_fixed(KVM_AREA, k->area_len, PROT_READ | PROT_WRITE,
+	uintptr_t live = k->area + KVM_AREA_LIVE * (uint64_t)HV_PAGE, at;
+	uint8_t *page = (uint8_t *)k->area;
+	long err = map_fixed(k->area, k->area_len, PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
 
 	if (!err)
@@ -79,7 +69,9 @@ static long make_area(const struct run *r, struct kvm *k)
 	memcpy(page, kvm_entry, (size_t)(kvm_entry_end - kvm_entry));
 	memcpy(page + ((const uint8_t *)kvm_entry_spin - kvm_entry), &k->spin_cycles, sizeof(k->spin_cycles));
 	kvm_tables_init(k);
-	return 0;
+	/* A length of 0 makes a second view of shared pages (mremap(2)). */
+	at = sys_mremap(PROC_LIVE, 0, HV_PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, live);
+	return at == live ? sys_mprotect(k->area, RO_LEN, PROT_READ) : (long)at;
 }
 
 /* The few leaves that a guest in ring 3 can use; each costs 10 us where CPUID traps,
@@ -87,10 +79,10 @@ static long make_area(const struct run *r, struct kvm *k)
  * beyond SSE's are left out: nobody enables it. */
 static long set_cpuid(const struct kvm *k)
 {
-	struct {
-		struct kvm_cpuid2 head;
+	struct {			/* struct kvm_cpuid2 */
+		uint32_t nent, pad;
 		struct kvm_cpuid_entry2 e[6];
-	} c = { .head.nent = 5 };
+	} c = { .nent = 5 };
 	struct kvm_cpuid_entry2 *e = c.e;
 	uint32_t phys = PHYS_LEAST, unused;
 
@@ -110,13 +102,13 @@ static long set_cpuid(const struct kvm *k)
 	e[3].eax = 0x80000008;
 	e[4].function = 0x80000001;
 	e[4].edx = 0x20100000;		/* NX LM */
-	if (k->area_gpa + k->area_len > 1ull << PHYS_LEAST) {
+	if (k->area + k->area_len > 1ull << PHYS_LEAST) {
 		__cpuid(0x80000008, phys, unused, unused, unused);
-		if (k->area_gpa + k->area_len > 1ull << (phys & 63))
+		if (k->area + k->area_len > 1ull << (phys & 63))
 			return -ERANGE;
 		e[5].function = 0x80000008;
 		e[5].eax = phys;
-		c.head.nent = 6;
+		c.nent = 6;
 	}
 	return sys_ioctl(k->vcpu_fd, KVM_SET_CPUID2, (uintptr_t)&c);
 }
@@ -144,7 +136,7 @@ static long set_registers(const struct run *r, const struct kvm *k)
 	s.gdt = (struct kvm_dtable){ .base = cpu, .limit = 0x4f };
 	s.idt = (struct kvm_dtable){ .base = cpu + 0x400, .limit = KVM_VECTORS * 16 - 1 };
 	s.cr0 = CR0_BITS;
-	s.cr3 = k->area_gpa + KVM_AREA_FIRST * (uint64_t)HV_PAGE;
+	s.cr3 = k->area + KVM_AREA_ROOT * (uint64_t)HV_PAGE;
 	s.cr4 = CR4_BITS | (r->fsgsbase ? CR4_FSGSBASE : 0);
 	s.efer = EFER_BITS;
 	err = sys_ioctl(k->vcpu_fd, KVM_SET_SREGS, (uintptr_t)&s);
@@ -205,7 +197,7 @@ long kvm_make(const struct run *r, struct proc *p)
 	if (err < 0)
 		return err;
 	k->vm_fd = (int)err;
-	err = set_memory(r, k);
+	err = set_memory(k);
 	if (!err)
 		err = make_vcpu(r, k, p->start);
 	if (!err)		/* a number that the filter was told before the fork */

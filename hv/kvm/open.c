@@ -34,7 +34,6 @@ int kvm_open(void)
 		const char *name;
 	} needed[] = {
 		{ KVM_CAP_USER_MEMORY, "memory of the user's" },
-		{ KVM_CAP_READONLY_MEM, "read-only memory" },
 		{ KVM_CAP_IOEVENTFD, "ioeventfd" },
 		{ KVM_CAP_SYNC_REGS, "registers in the shared page" },
 	};
@@ -59,8 +58,8 @@ void kvm_describe(const struct run *r, struct kvm *k)
 	k->vm_fd = k->vcpu_fd = -1;
 	k->mem_end = mem_end;
 	k->rw_end = r->modules_addr;
-	k->area_gpa = ALIGN_UP(mem_end, 2ull << 20) + 4 * (uint64_t)HV_PAGE;
-	k->area_len = (KVM_AREA_FIRST + 4 + tables) * HV_PAGE;
+	k->area = ALIGN_UP(mem_end, 2ull << 20);
+	k->area_len = (KVM_AREA_ROOT + 4 + tables) * HV_PAGE;
 	for (uint32_t i = 0; i < r->image.n_segments; i++) {
 		const struct image_segment *s = &r->image.seg[i];
 

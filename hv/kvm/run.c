@@ -159,7 +159,7 @@ static bool make_table(struct kvm *k, uint64_t addr)
 
 static void on_fault(struct proc *p, unsigned vector)
 {
-	const uint64_t *frame = (const uint64_t *)(PROC_TRAP + HV_PAGE);	/* its end */
+	const uint64_t *frame = (const uint64_t *)(p->kvm.area + (KVM_AREA_TRAP + 1) * (uint64_t)HV_PAGE);
 	struct kvm_end *e = kvm_end_of(p->ctl);
 	struct kvm_sregs s;
 	uint64_t error;

@@ -35,9 +35,9 @@
 #define TSS_IOMAP  102
 #define TSS_LEN	   104
 
-static uint8_t *area_page(uint32_t i)
+static uint64_t area_page(const struct kvm *k, uint32_t i)
 {
-	return (uint8_t *)(KVM_AREA + (uint64_t)i * HV_PAGE);
+	return k->area + (uint64_t)i * HV_PAGE;
 }
 
 static void put64(uint8_t *at, uint64_t v)
@@ -45,11 +45,11 @@ static void put64(uint8_t *at, uint64_t v)
 	memcpy(at, &v, sizeof(v));
 }
 
-static void make_cpu_tables(void)
+static void make_cpu_tables(const struct kvm *k)
 {
-	uint64_t *gdt = (uint64_t *)(void *)area_page(KVM_AREA_CPU);
+	uint64_t *gdt = (uint64_t *)area_page(k, KVM_AREA_CPU);
 	uint64_t *idt = gdt + IDT_OFF / 8;
-	uint8_t *tss = area_page(KVM_AREA_TSS);
+	uint8_t *tss = (uint8_t *)area_page(k, KVM_AREA_TSS);
 	uint64_t stub = KVM_VIEW + KVM_AREA_STUBS * (uint64_t)HV_PAGE;
 	uint16_t bitmap = TSS_LEN;
 
@@ -63,14 +63,9 @@ static void make_cpu_tables(void)
 		idt[2 * i] = (stub & 0xffff) | SEL_KCODE << 16 | type << 32 | (stub >> 16 & 0xffff) << 48;
 		idt[2 * i + 1] = stub >> 32;
 	}
-	put64(tss + TSS_RSP0, KVM_VIEW + (KVM_VIEW_TRAP + 1) * (uint64_t)HV_PAGE);
+	put64(tss + TSS_RSP0, KVM_VIEW + (KVM_AREA_TRAP + 1) * (uint64_t)HV_PAGE);
 	memcpy(tss + TSS_IOMAP, &bitmap, sizeof(bitmap));
 	tss[TSS_LEN + 8192] = 0xff;		/* behind the last port */
-}
-
-static uint64_t gpa_of(const struct kvm *k, uint32_t page)
-{
-	return k->area_gpa + (uint64_t)page * HV_PAGE;
 }
 
 /* The table that an entry leads to, made if there is none. */
@@ -80,15 +75,15 @@ static uint64_t *table_of(struct kvm *k, uint64_t *entry, bool *fresh)
 	if (*fresh) {
 		if (k->area_used >= k->area_len / HV_PAGE)
 			return NULL;
-		*entry = gpa_of(k, k->area_used++) | TABLE;
+		*entry = area_page(k, k->area_used++) | TABLE;
 	}
-	return (uint64_t *)(KVM_AREA + ((*entry & PTE_ADDR) - k->area_gpa));
+	return (uint64_t *)(*entry & PTE_ADDR);
 }
 
 /* The last table on the way to an address. */
 static uint64_t *last_table(struct kvm *k, uint64_t addr, bool *fresh)
 {
-	uint64_t *table = (uint64_t *)(void *)area_page(KVM_AREA_FIRST);
+	uint64_t *table = (uint64_t *)area_page(k, KVM_AREA_ROOT);
 
 	for (unsigned shift = TOP_SHIFT; shift > PAGE_SHIFT && table; shift -= 9)
 		table = table_of(k, &table[addr >> shift & (ENTRIES - 1)], fresh);
@@ -139,18 +134,18 @@ int64_t kvm_tables_protect(struct kvm *k, uint64_t addr, uint64_t len, uint64_t 
 	return 0;
 }
 
-/* The view: the area's own pages and the two that can be written. */
+/* The view: all of the area but page tables. */
 static void map_view(struct kvm *k)
 {
 	bool fresh;
 	uint64_t *view = last_table(k, KVM_VIEW, &fresh);
 
 	for (uint32_t i = 0; i < KVM_AREA_STUBS; i++)
-		view[i] = gpa_of(k, i) | PTE_P | PTE_AD | PTE_NX;
-	view[KVM_AREA_STUBS] = gpa_of(k, KVM_AREA_STUBS) | PTE_P | PTE_AD;
-	view[KVM_AREA_ENTRY] = gpa_of(k, KVM_AREA_ENTRY) | PTE_P | PTE_U | PTE_AD;
-	view[KVM_VIEW_TRAP] = (k->area_gpa - 2 * HV_PAGE) | PTE_P | PTE_W | PTE_AD | PTE_NX;
-	view[KVM_VIEW_LIVE] = (k->area_gpa - HV_PAGE) | PTE_P | PTE_W | PTE_U | PTE_AD | PTE_NX;
+		view[i] = area_page(k, i) | PTE_P | PTE_AD | PTE_NX;
+	view[KVM_AREA_STUBS] = area_page(k, KVM_AREA_STUBS) | PTE_P | PTE_AD;
+	view[KVM_AREA_ENTRY] = area_page(k, KVM_AREA_ENTRY) | PTE_P | PTE_U | PTE_AD;
+	view[KVM_AREA_TRAP] = area_page(k, KVM_AREA_TRAP) | PTE_P | PTE_W | PTE_AD | PTE_NX;
+	view[KVM_AREA_LIVE] = area_page(k, KVM_AREA_LIVE) | PTE_P | PTE_W | PTE_U | PTE_AD | PTE_NX;
 }
 
 void kvm_tables_init(struct kvm *k)
@@ -158,8 +153,8 @@ void kvm_tables_init(struct kvm *k)
 	uint64_t eager = k->mem_end < EAGER ? k->mem_end : EAGER;
 	bool fresh;
 
-	k->area_used = KVM_AREA_FIRST + 1;
-	make_cpu_tables();
+	k->area_used = KVM_AREA_ROOT + 1;
+	make_cpu_tables(k);
 	map_view(k);
 	for (uint64_t at = 0; at < eager; at += (uint64_t)HV_PAGE * ENTRIES)
 		kvm_tables_entry(k, at, &fresh);

@@ -37,9 +37,8 @@
 
 #define PROC_START_LEN	(2ul * HV_PAGE)
 #define PROC_CTL	(PROC_SHARED + PROC_START_LEN)
-#define PROC_TRAP	(PROC_CTL + HV_PAGE)	/* kvm mode: hv/kvm/kvm.h */
-#define PROC_LIVE	(PROC_TRAP + HV_PAGE)
-#define PROC_SHARED_LEN (PROC_START_LEN + 3ul * HV_PAGE)
+#define PROC_LIVE	(PROC_CTL + HV_PAGE)	/* kvm mode: hv/kvm/kvm.h */
+#define PROC_SHARED_LEN (PROC_START_LEN + 2ul * HV_PAGE)
 
 /* How the process ended, written by it; the monitor takes only what fits. */
 enum proc_step {

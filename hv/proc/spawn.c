@@ -145,17 +145,16 @@ static void fill_code(const struct image *img, struct proc *p)
 static void fill_keep(struct proc *p, uint64_t devs_len)
 {
 	const struct proc_range keep[] = {
-		{ HV_MEM_BASE, p->mem_end },
+		{ HV_MEM_BASE, p->kvm.on ? p->kvm.area + p->kvm.area_len : p->mem_end },
 		{ PROC_BLOB, PROC_BLOB + (uint64_t)(blob_end - blob_start) },
 		{ PROC_SHARED, PROC_SHARED + PROC_SHARED_LEN },
 		{ PROC_STACK_END - PROC_STACK_LEN, PROC_DEVS + devs_len },
 		{ KVM_HOST, KVM_IO_STACK_END },
 		{ KVM_RUN_PAGE, KVM_RUN_PAGE + KVM_RUN_MAX },
-		{ KVM_AREA, KVM_AREA + p->kvm.area_len },
 	};
 
 	memcpy(p->keep, keep, sizeof(keep));
-	p->n_keep = ARRAY_SIZE(keep) - (p->kvm.on ? 0 : 3);
+	p->n_keep = ARRAY_SIZE(keep) - (p->kvm.on ? 0 : 2);
 }
 
 static void fill_state(const struct run *r, struct proc *p, uint64_t devs_len)

@@ -204,7 +204,7 @@ void probe_main(struct hv_start *s)
 			call(HV_KICK, random64(), 0, 0);
 		put("kicked\n");
 	} else if (word_is(&p, "live")) {
-		volatile uint64_t *live = (volatile uint64_t *)(KVM_VIEW + KVM_VIEW_LIVE * 4096ull);
+		volatile uint64_t *live = (volatile uint64_t *)(KVM_VIEW + KVM_AREA_LIVE * 4096ull);
 
 		for (unsigned i = 0; i < 512; i++)
 			live[i] = ~0ull;

@@ -82,6 +82,7 @@ MUTANTS = [  # name, file, old (there once), new, tests of which one must fail
     ("pool-armed", P, "if (__atomic_exchange_n(&p->armed, 0, __ATOMIC_SEQ_CST))", "if (0)", [BLK, RACE]),
     ("pool-prepare", P, "return __atomic_load_n(&d->pool.done, __ATOMIC_SEQ_CST) != 0;", "return false;", [BLK]),
     ("con-stall-once", C, "(c->out_stalled || !can(c->out_fd, POLLOUT, STALL_MS))", "!can(c->out_fd, POLLOUT, STALL_MS)", [CON]),
+    ("con-back", C, "c->out_blocked = !can(c->out_fd, POLLOUT, 0);", ";", [CON]),
     ("con-end", C, "c->in_end = true;", "", [CON]),
     ("con-out-end", C, "c->out_end = true;", "", [CON]),
     ("con-look", C, "c->in_ready = can(c->in_fd, POLLIN, 0);\n\tif (!c->in_ready ||", "c->in_ready = false;\n\tif (!c->in_ready ||", [CON]),

@@ -121,6 +121,23 @@ static void test_stall(void)
 	end();
 }
 
+static void test_busy_guest(void)
+{
+	unsigned i, have = 0;
+	ssize_t n;
+
+	fresh();
+	put(0, 40000);
+	hvg_kick(&q[1]);
+	for (i = 0; i < 5000 && have < 40000; i++) {
+		n = read(out[0], got, sizeof(got));
+		have += n > 0 ? (unsigned)n : 0;
+		devs_sweep(g.d);
+	}
+	ok(have == 40000, "a reader that is back is seen by a guest that never sleeps (%u)", have);
+	end();
+}
+
 static void test_closed(void)
 {
 	fresh();
@@ -176,6 +193,7 @@ int main(void)
 	signal(SIGPIPE, SIG_IGN);
 	test_output();
 	test_stall();
+	test_busy_guest();
 	test_closed();
 	test_input();
 	return done_testing();

@@ -162,6 +162,17 @@ static void test_stall(uint64_t offers)
 	p.kicked[TXQ] = true;
 	pk_settle();
 	ok(out_len == 400, "more writes than the queue has entries: %zu", out_len);
+	/* the reader is back when the program ends */
+	out_len = 0;
+	stalled = true;
+	for (unsigned i = 0; i < 8; i++)
+		put(text, sizeof(text));
+	stalled = false;
+	p.kicked[TXQ] = true;
+	vpeer_child(&p)->driver->shutdown(vpeer_child(&p));
+	out[out_len] = '\0';
+	ok(out_len > 4096 && strstr(out + 4096, "bytes lost]\n"),
+	   "shutdown sends what waits, and says what was lost: %zu", out_len);
 }
 
 static void test_panic(void)
