@@ -110,7 +110,7 @@ static inline struct lfs_volume *lfs_of(struct vfs_mount *m)
 }
 
 /* fs/lfs_mount.c: littlefs' number -> -errno, with the message that it
- * deserves. */
+ * deserves. For each call that may have committed something. */
 int lfs_result(struct lfs_volume *v, int r, const char *path);
 extern struct list lfs_volumes;
 void lfs_volume_free(struct lfs_volume *v);
@@ -145,6 +145,9 @@ uint64_t lfs_node_size(struct lfs_volume *v, const struct lfs_node *n);
 /* fs/lfs_core.c: the open directory goes to the first name that follows `last`
  * in littlefs' order (NULL: to the beginning). littlefs' number. */
 int lfs_core_seek_after(lfs2_t *lfs2, lfs2_dir_t *dir, const char *last);
+/* Does the disk say that a removal or a rename is done but for the rest, which
+ * lfs_may_write() does? */
+bool lfs_core_unfinished(const lfs2_t *lfs2);
 
 /* fs/lfs_time.c: a directory's time is the last change of its names. It is
  * kept in the node, and written by sync, by fsync of the directory, at unmount

@@ -362,6 +362,12 @@ static int32_t memo_fetchmatch(lfs2_t *lfs2, lfs2_mdir_t *dir,
 	return r;
 }
 
+bool lfs_core_unfinished(const lfs2_t *lfs2)
+{
+	return lfs2_gstate_hasmove(&lfs2->gdisk) ||
+	       lfs2_gstate_hasorphans(&lfs2->gdisk);
+}
+
 /* ---- an open directory ---- */
 
 /* By name: what littlefs keeps of its place in a directory does not survive

@@ -235,6 +235,14 @@ static void removed(struct lfs_volume *v, const char *path, struct lfs_node *n)
 	lost_name(v, n);
 }
 
+/* What failed behind the commit that counts is done all the same. Nothing was
+ * unfinished before (lfs_may_write). */
+static int finished(struct lfs_volume *v, int r, const char *path)
+{
+	r = lfs_result(v, r, path);
+	return r < 0 && lfs_core_unfinished(&v->lfs) ? 0 : r;
+}
+
 static int lfs_remove(struct vfs_mount *m, const char *path)
 {
 	struct lfs_volume *v = lfs_of(m);
@@ -253,11 +261,11 @@ static int lfs_remove(struct vfs_mount *m, const char *path)
 		n = NULL;
 	}
 	held = hold_blocks(n);
-	r = lfs2_remove(&v->lfs, path);
+	r = finished(v, lfs2_remove(&v->lfs, path), path);
 	if (r < 0) {
 		if (held)
 			n->h->file.flags &= ~(uint32_t)LFS2_F_DIRTY;
-		return lfs_result(v, r, path);
+		return r;
 	}
 	removed(v, path, n);
 	lfs_names_changed(v, path);
@@ -293,6 +301,7 @@ static int lfs_mkdir(struct vfs_mount *m, const char *path, uint32_t mode)
 static int reopen(struct lfs_volume *v, struct lfs_node *n)
 {
 	uint32_t access = n->h->file.flags & LFS2_O_RDWR;
+	lfs2_file_t was = n->h->file;
 	uint64_t mtime = n->mtime;
 	int r;
 
@@ -301,8 +310,14 @@ static int reopen(struct lfs_volume *v, struct lfs_node *n)
 	r = lfs2_file_opencfg(&v->lfs, &n->h->file, n->path, LFS2_O_RDONLY,
 			      &n->h->cfg);
 	if (r < 0) {
-		/* Keep the handle closed but harmless. */
-		memset(&n->h->file, 0, sizeof(n->h->file));
+		/* The old one again, as of a file without a name: its blocks
+		 * can be read, and nothing is committed. */
+		was.m.pair[0] = was.m.pair[1] = UINT32_MAX;
+		was.flags &= ~(uint32_t)LFS2_F_READING;
+		was.cache.block = UINT32_MAX;
+		was.next = (lfs2_file_t *)v->lfs.mlist;
+		n->h->file = was;
+		v->lfs.mlist = (struct lfs2_mlist *)&n->h->file;
 		n->error = -EIO;
 	}
 	n->h->file.flags |= access;
@@ -327,18 +342,21 @@ static int do_rename(struct lfs_volume *v, struct lfs_node *n, const char *from,
 		return r;
 	old = lfs_node_find(v, to);	/* after the purge: in use, or NULL */
 	held = hold_blocks(old);
-	r = lfs2_rename(&v->lfs, from, to);
+	r = finished(v, lfs2_rename(&v->lfs, from, to), from);
 	if (r < 0) {
 		if (held)
 			old->h->file.flags &= ~(uint32_t)LFS2_F_DIRTY;
-		return lfs_result(v, r, from);
+		return r;
 	}
 	if (old)
 		removed(v, to, old);
 	lfs_nodes_move(v, from, to);
 	lfs_names_changed(v, from);
 	lfs_names_changed(v, to);
-	return n->h ? lfs_result(v, reopen(v, n), to) : 0;
+	/* If that fails, whoever has it open learns it from fsync. */
+	if (n->h)
+		(void)lfs_result(v, reopen(v, n), to);
+	return 0;
 }
 
 /* The node of what shall be changed; it exists. */

@@ -23,10 +23,21 @@ static void say_full(struct lfs_volume *v)
 	v->said_full = true;
 }
 
+/* littlefs keeps in memory what it was about to do when something failed, and
+ * the next commit of anything would write it: a file would go whose new name
+ * was never made, or stay under both. What the disk says counts. */
+static void undo(struct lfs_volume *v)
+{
+	v->lfs.gstate = v->lfs.gdisk;
+	memset(&v->lfs.gdelta, 0, sizeof(v->lfs.gdelta));
+	v->consistent = false;
+}
+
 int lfs_result(struct lfs_volume *v, int r, const char *path)
 {
 	if (r >= 0)
 		return r;
+	undo(v);
 	switch (r) {
 	case LFS2_ERR_NOENT:
 		return -ENOENT;
@@ -334,7 +345,7 @@ static void look_for_blocks(struct lfs_volume *v)
 
 	if (size == 0 || size - v->lfs.free.i > size / 8 || at == v->gc_at)
 		return;
-	if (lfs2_fs_gc(&v->lfs) == 0)
+	if (lfs_result(v, lfs2_fs_gc(&v->lfs), "") == 0)
 		v->gc_at = v->lfs.free.off;
 }
 

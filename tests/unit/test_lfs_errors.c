@@ -307,6 +307,83 @@ static void test_scan(void)
 	free(big);
 }
 
+/* A rename between directories takes two commits. Whichever read fails: the
+ * file has one name, a replaced directory is gone or there, and what an open
+ * descriptor's fsync promised afterwards is in it. */
+static bool rename_with_error(long n, bool for_ever, bool *over)
+{
+	uint8_t *want = malloc(9000);
+	struct ram_disk d;
+	struct file *f;
+	char name[32];
+	bool good, synced, old_name, new_name, old_dir, new_dir;
+	struct file_stat st;
+
+	ram_disk_init(&d, "disk0", 2 << 20);
+	lfs_format(&d.bd);
+	lfs_mount("/v", &d.bd, &(struct lfs_options){ .cache_bytes = 1 });
+	vfs_mkdir("/v/from", 0755);
+	vfs_mkdir("/v/to", 0755);
+	vfs_mkdir("/v/from/dir", 0755);
+	vfs_mkdir("/v/to/dir", 0755);
+	help_put("/v/from/f", new_data, 9000);
+	help_put("/v/to/f", old_data, 5000);
+	help_put("/v/from/dir/x", old_data, 200);
+	for (int i = 0; i < 17; i++) {
+		snprintf(name, sizeof(name), "/v/d%d", i);
+		vfs_mkdir(name, 0755);
+		snprintf(name, sizeof(name), "/v/d%d/x", i);
+		help_put(name, old_data, 300);
+	}
+	vfs_open("/v/from/f", VFS_RD | VFS_WR, 0, &f);
+	host_shrink(1 << 30);
+	d.fail_at = d.requests + n;
+	d.fail_reads_only = true;
+	d.fail_for_ever = for_ever;
+	(void)vfs_rename("/v/from/f", "/v/to/f");
+	(void)vfs_rename("/v/from/dir", "/v/to/dir");
+	*over = d.requests <= d.fail_at;
+	d.fail_at = -1;
+	memcpy(want, new_data, 9000);
+	synced = f->ops->pwrite(f, old_data, 100, 0) == 100 &&
+		 f->ops->sync(f) == 0;
+	if (synced)
+		memcpy(want, old_data, 100);
+	file_put(f);
+	good = help_put("/v/d3/other", old_data, 300) == 0;
+	help_remount(&d);
+	new_name = help_file_is("/v/to/f", want, 9000);
+	old_name = help_file_is("/v/from/f", want, 9000);
+	good = good && (new_name ? vfs_stat("/v/from/f", &st) == -ENOENT :
+			old_name && help_file_is("/v/to/f", old_data, 5000));
+	new_dir = help_file_is("/v/to/dir/x", old_data, 200);
+	old_dir = help_file_is("/v/from/dir/x", old_data, 200);
+	good = good && (new_dir ? vfs_stat("/v/from/dir", &st) == -ENOENT :
+			old_dir && vfs_stat("/v/to/dir", &st) == 0);
+	vfs_unmount("/v");
+	ram_disk_fini(&d);
+	free(want);
+	return good;
+}
+
+static void test_rename_errors(void)
+{
+	bool over = false;
+	long bad = 0, n = 0;
+
+	for (int for_ever = 0; for_ever < 2; for_ever++) {
+		for (n = 0, over = false; !over && n < 500; n++) {
+			if (rename_with_error(n, for_ever, &over))
+				continue;
+			printf("# read %ld: not as it was, nor as it should be\n",
+			       n);
+			bad++;
+		}
+	}
+	ok(over && n > 20 && bad == 0, "renames with each of %ld reads failing "
+	   "(%ld bad)", n, bad);
+}
+
 int main(void)
 {
 	host_log_quiet = true;
@@ -315,6 +392,7 @@ int main(void)
 	test_injection(false);
 	test_injection(true);
 	test_read_errors();
+	test_rename_errors();
 	test_flushes();
 	test_compactions();
 	test_scan();
