@@ -100,12 +100,15 @@ def many(way, mem, n, tar, files, rounds, seconds):
             t.diag(g.text()[-1000:])
         c.close()
         time.sleep(2.5)             # TIME-WAIT
-        before = levels(metrics())      # tables that grew stay; what grows again would leak
-        c = Clients(n, files)
-        c.run(seconds, 1)
-        c.close()
-        more = returned(before, 20, slack=6000)
-        t.ok(not more, f"{what}: the second time memory comes back" + f": {more}" * bool(more))
+        for _ in range(3):              # tables that grew stay, and a busy host may let more be open at once than before;
+            before = levels(metrics())  # what grows each time leaks
+            c = Clients(n, files)
+            c.run(seconds, 1)
+            c.close()
+            more = returned(before, 20, slack=6000)
+            if not more:
+                break
+        t.ok(not more, f"{what}: the next time memory comes back" + f": {more}" * bool(more))
         t.ok(g.alive(), f"{what}: the guest is up")
     drop_tap(0)
 
