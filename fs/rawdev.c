@@ -118,6 +118,8 @@ static long transfer(struct blkdev *bd, bool write, uint64_t off,
 				    len);
 	else
 		r = through_buffer(bd, write, off, iov, len);
+	/* Again: a flush meanwhile may have come too early for it. */
+	bd->unflushed |= write;
 	return r < 0 ? r : (long)len;
 }
 

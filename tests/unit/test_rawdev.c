@@ -62,6 +62,16 @@ static struct blkdev twin = { .parent = &d[0].bd, .start = 256, .number = 2,
 static struct blkdev fixed = { .parent = &d[0].bd, .start = 264, .number = 3,
 			       .n_sectors = 8, .label = "ro", .read_only = true };
 
+static struct file *flusher;
+
+/* Another thread's fsync overtakes a write. */
+static void flush_first(struct sync_disk *disk)
+{
+	disk->on_request = NULL;
+	if (flusher->ops->sync(flusher) < 0)
+		abort();
+}
+
 static int try_open(const char *path, unsigned flags)
 {
 	struct file *f;
@@ -196,6 +206,11 @@ static void test_transfers(void)
 	d[0].bad_flush = false;
 	file_put(f);
 	ok(!vfs_sync() && d[0].flushes == before + 2, "what is closed too");
+	flusher = must_open("/dev/vol/data", VFS_RD | VFS_WR);
+	d[0].on_request = flush_first;
+	ok(flusher->ops->pwrite(flusher, in, 512, 0) == 512 && !vfs_sync() &&
+	   d[0].flushes == before + 4, "what was being written during a flush too");
+	file_put(flusher);
 	f = must_open("/dev/vol/data", VFS_RD | VFS_WR);
 	d[0].bad_from = 4096 + 8192;
 	d[0].bad_to = 4096 + 8704;
