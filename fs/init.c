@@ -226,13 +226,14 @@ static void default_disk(void)
 }
 
 /* What the program wrote and did not sync or close. */
-static void sync_at_exit(void)
+static int sync_at_exit(void)
 {
 	int r = vfs_sync();
 
 	if (r < 0)
 		log_err(LOG_FS, "the last writes did not reach the disk: error %d",
 			-r);
+	return r;
 }
 
 static struct power_exit_hook exit_hook = { sync_at_exit, NULL };

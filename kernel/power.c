@@ -45,7 +45,8 @@ void power_exit(int status)
 			struct power_exit_hook *h = exit_hooks;
 
 			exit_hooks = h->next;
-			h->fn();
+			if (h->fn() < 0 && status == 0)
+				status = POWER_LOST;
 		}
 		device_for_each(shutdown_device, NULL);
 	}

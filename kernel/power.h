@@ -23,9 +23,12 @@ struct power_hook {
 };
 void power_add_hook(struct power_hook *h);
 
-/* Runs in thread context when the machine ends in good order: sync volumes. */
+/* Runs in thread context when the machine ends in good order: sync volumes.
+ * < 0 if something was lost, which it has said: an exit status of 0 becomes
+ * POWER_LOST. */
+#define POWER_LOST 1
 struct power_exit_hook {
-	void (*fn)(void);
+	int (*fn)(void);
 	struct power_exit_hook *next;
 };
 void power_add_exit_hook(struct power_exit_hook *h);

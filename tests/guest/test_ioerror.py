@@ -127,7 +127,8 @@ def nth_requests(t, d, rng):
         kind = "EIO" if "I/O error" in "".join(answers) else "no mount" if "No such file" in answers[0] else "unharmed"
         seen[kind] += 1
         named = re.search(r"disk0: (block \d+ cannot be read|(write|flush) failed \(block \d+\))|disk0.*(read error|cannot be)", text)
-        what = [lies and f"not so: {lies}", status != 0 and f"status {status}", not all(answers) and "no answer", kind != "unharmed" and not named and "no message names disk and block",
+        lost = "the last writes did not reach the disk" in text
+        what = [lies and f"not so: {lies}", status != lost and f"status {status}", "failed (block" in text and not lost and "the end hides it", not all(answers) and "no answer", kind != "unharmed" and not named and "no message names disk and block",
                 kind == "unharmed" and not once and event != "read_aio" and "failed (block" not in text and "nothing failed", "WRONG" in text and "wrong content",
                 once and event == "read_aio" and GOOD not in answers[-1] and kind == "EIO" and "the read fails for good", sound(image, d, text), goes_on(image)]
         if any(what):

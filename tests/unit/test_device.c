@@ -102,10 +102,34 @@ static int term_hook(enum power_kind kind)
 	return hooks_ran;
 }
 
-static void sync_hook(void)
+static int lost;			/* what the sync says */
+
+static int sync_hook(void)
 {
 	strcat(trail, "v");
 	sched_yield_cpu();	/* blocks, as a sync does */
+	return lost;
+}
+
+/* Runs in forked children. */
+static void test_power_lost(void)
+{
+	static const int cases[][3] = { { 0, 0, 0 }, { 0, -5, POWER_LOST },
+					{ 7, -5, 7 } };
+
+	for (unsigned i = 0; i < 3; i++) {
+		static struct power_exit_hook e = { sync_hook, NULL };
+		int pid = fake_pv_fork(), status;
+
+		if (pid == 0) {
+			power_add_exit_hook(&e);
+			lost = cases[i][1];
+			status = FAKE_PV_EXIT_OF(power_exit(cases[i][0]));
+			_exit(status != cases[i][2]);
+		}
+		ok(fake_pv_child_ok(pid), "exit(%d), a sync that says %d: the "
+		   "status is %d", cases[i][0], cases[i][1], cases[i][2]);
+	}
 }
 
 /* Runs in a forked child: a request is remembered for ever. */
@@ -123,11 +147,12 @@ static void power_child(int requests, nsec_t end)
 }
 
 /* The program ends, its volumes are being synced: a request changes nothing. */
-static void slow_sync(void)
+static int slow_sync(void)
 {
 	power_request(POWER_OFF);
 	thread_sleep_until(clock_now() + NSEC_PER_SEC);
 	strcat(trail, "s");
+	return 0;
 }
 
 static void test_power_while_exiting(void)
@@ -182,6 +207,7 @@ int main(void)
 	test_fail();
 	test_netdev();
 	test_power_while_exiting();
+	test_power_lost();
 	test_power();
 	return done_testing();
 }
