@@ -163,6 +163,19 @@ static int put_raw(struct target *t, const char *host)
 	return MKVOL_OK;
 }
 
+/* Is what a new name would lie in a directory? */
+static bool parent_is_dir(char *full)
+{
+	char *slash = strrchr(full, '/');
+	struct file_stat st;
+	bool yes;
+
+	*slash = '\0';
+	yes = vfs_stat(full, &st) == 0 && is_dir(&st);
+	*slash = '/';
+	return yes;
+}
+
 static int put_all(struct target *t, char **host, int n, const char *dest)
 {
 	char full[VFS_PATH_MAX];
@@ -172,6 +185,11 @@ static int put_all(struct target *t, char **host, int n, const char *dest)
 
 	walk_inside(dest, full, sizeof(full));
 	into = vfs_stat(full, &st) == 0 && is_dir(&st);
+	if (!into && !parent_is_dir(full)) {
+		warn("%s: there is no directory for %s to be in (mkvol mkdir -p "
+		     "makes one)", t->arg, dest);
+		return -ENOENT;
+	}
 	if (!into && (n > 1 || dest[strlen(dest) - 1] == '/')) {
 		warn("%s: %s: not a directory of the volume (mkvol mkdir makes "
 		     "one)", t->arg, dest);

@@ -128,6 +128,7 @@ def test_refused():
     expect(1, "is a directory", "rm", "d.img:data", "/d")
     expect(1, "No such file", "rm", "d.img:data", "/nothing")
     expect(1, "File exists", "mkdir", "d.img:data", "/d")
+    expect(1, "there is no directory for /none/f", "put", "d.img:data", "db.bin", "/none/f")
     expect(1, "not a directory of the volume", "put", "d.img:data", "src/a", "src/empty", "/new")
     expect(1, "only a partition", "put", "v.img", "db.bin")
     expect(1, "has 3145728 bytes, the partition only", "put", "tiny.img:t", "db.bin")
