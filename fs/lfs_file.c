@@ -145,10 +145,21 @@ static int write_error(struct lfs_volume *v, struct lfs_node *n, int r)
 	return lfs_result(v, r, n->path);
 }
 
+/* A file that shall grow is filled with zeros until there is no room: they go
+ * again. */
+static void cut_back(struct lfs_volume *v, struct lfs_node *n, uint64_t size)
+{
+	if (n->error || lfs_node_size(v, n) <= size)
+		return;
+	if (lfs2_file_truncate(&v->lfs, &n->h->file, (lfs2_off_t)size) < 0)
+		n->error = -EIO;
+}
+
 static long node_write(struct lfs_volume *v, struct lfs_node *n,
 		       const void *buf, size_t len, uint64_t off)
 {
 	lfs2_file_t *file = &n->h->file;
+	uint64_t size = lfs_node_size(v, n);
 	int r = lfs_may_write(v);
 
 	if (r < 0 || n->error || len == 0)
@@ -168,7 +179,9 @@ static long node_write(struct lfs_volume *v, struct lfs_node *n,
 		(void)write_error(v, n, r);
 		return (long)(file->pos - off);
 	}
-	return write_error(v, n, r);
+	r = write_error(v, n, r);
+	cut_back(v, n, size);
+	return r;
 }
 
 int lfs_node_sync(struct lfs_volume *v, struct lfs_node *n)
@@ -295,6 +308,7 @@ static int lfs_fstat(struct file *f, struct file_stat *st)
 
 static int node_truncate(struct lfs_volume *v, struct lfs_node *n, int64_t len)
 {
+	uint64_t size = lfs_node_size(v, n);
 	int r = lfs_may_write(v);
 
 	if (r < 0 || n->error)
@@ -305,8 +319,11 @@ static int node_truncate(struct lfs_volume *v, struct lfs_node *n, int64_t len)
 		return -EFBIG;
 	touched(v, n);
 	r = lfs2_file_truncate(&v->lfs, &n->h->file, (lfs2_off_t)len);
-	if (r < 0)
-		return write_error(v, n, r);
+	if (r < 0) {
+		r = write_error(v, n, r);
+		cut_back(v, n, size);
+		return r;
+	}
 	n->h->file.flags |= LFS2_F_DIRTY;	/* the new mtime */
 	return 0;
 }

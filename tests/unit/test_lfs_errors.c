@@ -384,6 +384,38 @@ static void test_rename_errors(void)
 	   "(%ld bad)", n, bad);
 }
 
+/* Growing a file beyond the volume's end: it stays as it was, and the zeros
+ * that were to fill the gap take no room. */
+static void test_no_room_to_grow(void)
+{
+	struct ram_disk d;
+	struct file *f;
+	bool same = true;
+	int r1, r2;
+
+	ram_disk_init(&d, "disk0", 2 << 20);
+	lfs_format(&d.bd);
+	lfs_mount("/v", &d.bd, &(struct lfs_options){ .cache_bytes = 1 << 15 });
+	for (uint32_t len = 100; len <= 9100; len += 9000) {
+		help_put("/v/f", new_data, len);
+		vfs_open("/v/f", VFS_RD | VFS_WR, 0, &f);
+		r1 = f->ops->truncate(f, 3 << 20);
+		same = same && r1 == -ENOSPC && help_same(f, new_data, len);
+		r2 = (int)f->ops->pwrite(f, old_data, 100, 3 << 20);
+		same = same && r2 == -ENOSPC && help_same(f, new_data, len) &&
+		       f->ops->sync(f) == 0;
+		file_put(f);
+		same = same && help_file_is("/v/f", new_data, len);
+	}
+	ok(same && r1 == -ENOSPC, "ftruncate and pwrite beyond what the volume "
+	   "holds: the file stays as it was");
+	help_remount(&d);
+	ok(help_file_is("/v/f", new_data, 9100) &&
+	   help_put("/v/g", new_data, BIG) == 0, "and leaves room");
+	vfs_unmount("/v");
+	ram_disk_fini(&d);
+}
+
 int main(void)
 {
 	host_log_quiet = true;
@@ -393,6 +425,7 @@ int main(void)
 	test_injection(true);
 	test_read_errors();
 	test_rename_errors();
+	test_no_room_to_grow();
 	test_flushes();
 	test_compactions();
 	test_scan();
