@@ -87,9 +87,12 @@ static bool scan_read(struct lfs_bd *bd, uint32_t block, uint32_t off, void *buf
 		bd->scan.last = block;
 		if ((down ? last - block : block - last) > SCAN_NEAR)
 			bd->scan.run = 0;
-		if (bd->scan.run++ < SCAN_RUN || !scan_buffer(bd) ||
-		    !scan_fill(bd, block, down))
+		if (bd->scan.run++ < SCAN_RUN || !scan_buffer(bd))
 			return false;
+		if (!scan_fill(bd, block, down)) {
+			bd->scan.run = 0;	/* one by one past a bad sector */
+			return false;
+		}
 	}
 	bd->scan.last = block;
 	memcpy(buf, bd->scan.buf + (block - bd->scan.first) * LFS_BLOCK + off,
@@ -285,11 +288,13 @@ static int cb_prog(const struct lfs2_config *c, lfs2_block_t block,
 
 	if (r == 0 && (off > LFS_BLOCK || size > LFS_BLOCK - off))
 		r = LFS2_ERR_IO;
-	if (r == 0 && block != bd->held)
-		r = hold(bd, block);
 	if (r < 0)
 		return r;
 	scan_end(bd);
+	if (block != bd->held)
+		r = hold(bd, block);
+	if (r < 0)
+		return r;
 	memcpy(bd->data + off, buf, size);
 	if (bd->dirty_to == 0 || off < bd->dirty_from)
 		bd->dirty_from = off;

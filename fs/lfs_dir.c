@@ -484,6 +484,8 @@ static void lfs_unmount(struct vfs_mount *m)
 {
 	struct lfs_volume *v = lfs_of(m);
 
+	/* No lock: keeps away those who free memory. */
+	v->mounting = true;
 	lfs_bd_new_op(&v->bd);
 	(void)lfs_times_write(v);
 	(void)v->cfg.sync(&v->cfg);

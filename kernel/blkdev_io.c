@@ -126,7 +126,8 @@ static int check_transfer(const struct blkdev *bd, uint64_t off,
 	    len / BLK_SECTOR > bd->n_sectors - off / BLK_SECTOR)
 		return -EINVAL;
 	for (; len; iov++) {
-		if ((uintptr_t)iov->base % 4 || iov->len % bd->block_size)
+		if (iov->len && ((uintptr_t)iov->base % 4 ||
+				 iov->len % bd->block_size))
 			return -EINVAL;
 		len -= iov->len < len ? iov->len : len;
 	}

@@ -232,7 +232,7 @@ static void test_position(void)
 	const struct file_ops *o = f->ops;
 	uint8_t *p = help_pattern(4096, 9);
 	static uint8_t in[8192];
-	struct file_iov w[3] = { { p, 512 }, { p, 0 }, { p + 512, 1024 } };
+	struct file_iov w[3] = { { p, 512 }, { p + 1, 0 }, { p + 512, 1024 } };
 	struct file_iov odd[3] = { { in, 24 }, { in + 32, 1000 }, { in + 2000, 512 } };
 	struct file_iov huge[2] = { { in, INT64_MAX - 511 }, { in, INT64_MAX - 511 } };
 
