@@ -49,7 +49,7 @@ def main():
             for machine in hv_ways():
                 with guest(way, machine) as g:
                     status = g.wait_exit(20)
-                judge(f"{way} on {machine}", status, g.text(), HV.get(way, want))
+                    judge(f"{way} on {machine}", status, g.text(), HV.get(way, want))
         for way, want in TERM.items():
             for machine in ("microvm", "q35", *hv_ways()):
                 with guest(way, machine) as g:

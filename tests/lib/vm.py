@@ -230,7 +230,10 @@ def wait_http(guest, gport=80, timeout=30):
     while time.monotonic() < end and guest.proc.poll() is None:
         guest.pump(0.01)
         try:
-            return http_get(guest.ports[gport], timeout=2)
+            answer = http_get(guest.ports[gport], timeout=2)
+            if answer[0]:           # else the host took the connection, and no server was there yet
+                return answer
         except OSError:
-            time.sleep(0.05)
+            pass
+        time.sleep(0.02)
     return None
