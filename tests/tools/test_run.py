@@ -45,9 +45,9 @@ class Run:
 
 
 def left():
-    """What still runs or lies about: every QEMU of ours names its socket in TMP."""
+    """What still runs or lies about: every hypervisor of ours names its socket or its disk in TMP."""
     for _ in range(20):
-        alive = subprocess.run(["pgrep", "-f", f"unix:{TMP}/"], capture_output=True, text=True).stdout.split()
+        alive = subprocess.run(["pgrep", "-f", f"{TMP}/glint-run"], capture_output=True, text=True).stdout.split()
         if not alive:
             break
         time.sleep(0.05)
@@ -61,11 +61,12 @@ def refuses(t):
     busy_udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     busy_udp.bind(("127.0.0.1", 0))
     wrong = [({"MEM": "abc"}, 2, "not a size"), ({"MEM": "1M"}, 2, "at least"), ({"PORT": "abc"}, 2, "not a port"), ({"PORT": "0"}, 2, "not a port"),
-             ({"PORT": "65536"}, 2, "not a port"), ({"MACHINE": "vax"}, 2, "not one of"), ({"ON": "hv"}, 2, "not landed"), ({"SITE": "/none"}, 2, "not a folder"),
+             ({"PORT": "65536"}, 2, "not a port"), ({"MACHINE": "vax"}, 2, "not one of"), ({"ON": "xen-pv"}, 2, "not landed"), ({"ACCEL": "none"}, 2, "not one of"), ({"SITE": "/none"}, 2, "not a folder"),
              ({"DISK": "/none"}, 2, "no such file"), ({"DISK": "/tmp"}, 2, "a folder"), ({"APP": "none"}, 2, "no application"),
              ({"PORT": str(busy.getsockname()[1])}, 1, "in use"), ({"APP": "echo", "PORT": str(busy_udp.getsockname()[1])}, 1, "in use"),
              ({"ARGS": "--nonsense"}, 2, "unknown argument"), ({"APP": "echo", "ARGS": "nonsense"}, 2, "not a port"), ({"KARGS": "mount=x"}, 1, "boot stops"),
-             ({"APP": "die", "ARGS": "read-null"}, 125, "panic"), ({"APP": "ends", "ARGS": "handlers"}, 44, "registered"), ({"APP": "hello"}, 0, "hello")]
+             ({"APP": "die", "ARGS": "read-null"}, 134, "crashed"), ({"ON": "qemu", "APP": "die", "ARGS": "read-null"}, 125, "panic"),
+             ({"ON": "qemu", "APP": "ends", "ARGS": "handlers"}, 44, "registered"), ({"MACHINE": "q35", "APP": "hello"}, 0, "Glint on kvm"), ({"APP": "ends", "ARGS": "handlers"}, 44, "registered"), ({"APP": "hello"}, 0, "hello")]
     for env, status, text in wrong:
         r = Run(env)
         got = r.end()
@@ -73,51 +74,61 @@ def refuses(t):
             t.diag(f"status {got}\n{r.pump()}")
 
 
-def stops(t):
+def port_closed(port):
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port)) != 0
+
+
+def stops(t, on):
     site = f"{TMP}/a site, with blanks"
-    os.mkdir(site)
+    os.makedirs(site, exist_ok=True)
     with open(f"{site}/index.html", "w") as f:
         f.write("page")
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         port = free_port()
-        r = Run({"SITE": site, "PORT": str(port)})
+        r = Run({"ON": on, "SITE": site, "PORT": str(port)})
         page = r.wait_for("answers") and urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5).read()
-        t.ok(page == b"page" and r.end(getattr(signal, name)) == 0 and not left(), f"{name}: the guest powers off, status 0, nothing is left")
+        fine = page == b"page" and r.end(getattr(signal, name)) == 0 and not left() and port_closed(port)
+        if not t.ok(fine, f"{on}, {name}: the guest powers off, status 0, nothing is left"):
+            t.diag(f"{page}\n{r.pump()}")
     for delay in (0.05, 0.15, 0.25):
-        r = Run({})
+        r = Run({"ON": on})
         time.sleep(delay)
         status = r.end(signal.SIGINT)
-        if not t.ok(status is not None and not left(), f"Ctrl-C {delay} s after the start leaves nothing"):
+        if not t.ok(status is not None and not left(), f"{on}, Ctrl-C {delay} s after the start leaves nothing"):
             t.diag(f"status {status}, left {left()}\n{r.pump()}")
-    r = Run({})
+    port = free_port()
+    r = Run({"ON": on, "PORT": str(port)})
     r.wait_for("answers")
     r.proc.kill()
     time.sleep(0.3)
-    t.ok(not [x for x in left() if x.isdigit()], "killed: QEMU goes with it")
+    t.ok(not [x for x in left() if x.isdigit()] and port_closed(port), f"{on}, killed: the hypervisor goes with it")
+    subprocess.run(f"rm -rf {TMP}/glint-run*", shell=True)      # a killed program cannot
 
 
-def together(t):
-    a, b = Run({}), Run({})
+def together(t, on):
+    a, b = Run({"ON": on}), Run({"ON": on})
     both = a.wait_for("answers") and b.wait_for("answers")
     urls = {re.search(r"http://[\d.:]+", x.pump()).group() for x in (a, b)} if both else set()
-    t.ok(len(urls) == 2 and a.end(signal.SIGINT) == 0 and b.end(signal.SIGINT) == 0, "two at once have a port each")
-    r = Run({}, shell="exec tools/run --no-build <&-")
-    t.ok(r.wait_for("answers") and r.end(signal.SIGINT) == 0, "works with stdin closed")
+    t.ok(len(urls) == 2 and a.end(signal.SIGINT) == 0 and b.end(signal.SIGINT) == 0, f"{on}: two at once have a port each")
+    r = Run({}, shell=f"exec tools/run --on {on} --no-build <&-")
+    t.ok(r.wait_for("answers") and r.end(signal.SIGINT) == 0, f"{on}: works with stdin closed")
     disk = f"{TMP}/a,b.img"
     with open(disk, "wb") as f:
         f.truncate(1 << 20)
-    r = Run({"APP": "ends", "ARGS": "order", "DISK": disk})
-    t.ok(r.end() == 0 and "1024 KiB" in r.pump(), "a comma in DISK")
+    r = Run({"ON": on, "APP": "ends", "ARGS": "order", "DISK": disk})
+    t.ok(r.end() == 0 and "1024 KiB" in r.pump(), f"{on}: a comma in DISK")
 
 
 def main():
     t = Tap()
     for app in ("httpd", "echo", "hello", "die", "ends"):
         build(app)
-    subprocess.run(["make", "-C", ROOT, "--no-print-directory", "mkvol"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["make", "-C", ROOT, "--no-print-directory", "mkvol", "glint"], check=True, stdout=subprocess.DEVNULL)
     refuses(t)
-    stops(t)
-    together(t)
+    for on in ("glint", "qemu"):
+        stops(t, on)
+        together(t, on)
     subprocess.run(["rm", "-rf", TMP])
     return t.done()
 
