@@ -159,6 +159,9 @@ int lfs_time_write(struct lfs_volume *v, struct lfs_node *n);
 void lfs_time_drop(struct lfs_volume *v, struct lfs_node *n);
 /* All of them; the first error. */
 int lfs_times_write(struct lfs_volume *v);
+/* FILE_KEEP_* leaves one as it is. */
+int lfs_node_set(struct lfs_volume *v, struct lfs_node *n, uint32_t mode,
+		 uint64_t mtime);
 
 /* fs/lfs_file.c */
 int lfs_file_open(struct vfs_mount *m, const char *path, unsigned flags,
@@ -176,7 +179,4 @@ nsec_t lfs_flush_due(nsec_t now, nsec_t after);
 
 /* fs/lfs_dir.c */
 int lfs_dir_open(struct lfs_volume *v, struct lfs_node *n, struct file **out);
-/* FILE_KEEP_* leaves one as it is. */
-int lfs_node_set(struct lfs_volume *v, struct lfs_node *n, uint32_t mode,
-		 uint64_t mtime);
 extern const struct vfs_ops lfs_ops;

@@ -389,28 +389,6 @@ static int lfs_rename(struct vfs_mount *m, const char *from, const char *to)
 	return r;
 }
 
-int lfs_node_set(struct lfs_volume *v, struct lfs_node *n, uint32_t mode,
-		 uint64_t mtime)
-{
-	int r = lfs_may_write(v);
-
-	if (r == 0 && mode != FILE_KEEP_MODE && !n->unlinked)
-		r = lfs_result(v, lfs2_setattr(&v->lfs, n->path, LFS_ATTR_MODE,
-					       &mode, 4), n->path);
-	if (r == 0 && mode != FILE_KEEP_MODE) {
-		n->mode = mode;
-		n->mode_stored = true;
-	}
-	if (r == 0 && mtime != FILE_KEEP_MTIME && !n->unlinked)
-		r = lfs_result(v, lfs2_setattr(&v->lfs, n->path, LFS_ATTR_MTIME,
-					       &mtime, 8), n->path);
-	if (r == 0 && mtime != FILE_KEEP_MTIME) {
-		n->mtime = mtime;
-		lfs_time_drop(v, n);
-	}
-	return r;
-}
-
 static int set_path(struct vfs_mount *m, const char *path, uint32_t mode,
 		    uint64_t mtime)
 {

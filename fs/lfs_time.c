@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Directories' modification times. To write one for each name that is made
- * would double the work of making it, so they wait in memory, their nodes
- * held, until something syncs (sync-after= at the latest); a power cut takes
- * them back to what was written last.
+ * Modes and modification times. To write a directory's time for each name that
+ * is made would double the work of making it, so they wait in memory, their
+ * nodes held, until something syncs (sync-after= at the latest); a power cut
+ * takes them back to what was written last.
  */
 #include "fs/lfs.h"
 
@@ -71,4 +71,26 @@ void lfs_names_changed(struct lfs_volume *v, const char *path)
 	n->touched = true;
 	v->touched[v->n_touched++] = n;
 	lfs_unsynced(v);
+}
+
+int lfs_node_set(struct lfs_volume *v, struct lfs_node *n, uint32_t mode,
+		 uint64_t mtime)
+{
+	int r = lfs_may_write(v);
+
+	if (r == 0 && mode != FILE_KEEP_MODE && !n->unlinked)
+		r = lfs_result(v, lfs2_setattr(&v->lfs, n->path, LFS_ATTR_MODE,
+					       &mode, 4), n->path);
+	if (r == 0 && mode != FILE_KEEP_MODE) {
+		n->mode = mode;
+		n->mode_stored = true;
+	}
+	if (r == 0 && mtime != FILE_KEEP_MTIME && !n->unlinked)
+		r = lfs_result(v, lfs2_setattr(&v->lfs, n->path, LFS_ATTR_MTIME,
+					       &mtime, 8), n->path);
+	if (r == 0 && mtime != FILE_KEEP_MTIME) {
+		n->mtime = mtime;
+		lfs_time_drop(v, n);
+	}
+	return r;
 }
