@@ -19,11 +19,10 @@
 #define SCAN_WORDS 256u
 #define SCAN_FOUND_MAX 12
 
+/* Not PTRACE_GETREGSET, whose layout is another while 32-bit code runs. */
 bool fault_read_regs(int pid, struct fault_regs *regs)
 {
-	struct iovec iov = { regs, sizeof(*regs) };
-
-	return sys_ptrace(PTRACE_GETREGSET, pid, NT_PRSTATUS, (uintptr_t)&iov) == 0;
+	return sys_ptrace(PTRACE_GETREGS, pid, 0, (uintptr_t)regs) == 0;
 }
 
 bool fault_read_info(int pid, struct fault_info *info)
@@ -46,10 +45,7 @@ bool fault_read_mem(int pid, uint64_t addr, void *buf, size_t len)
 
 bool fault_write_regs(int pid, const struct fault_regs *regs)
 {
-	struct fault_regs copy = *regs;
-	struct iovec iov = { &copy, sizeof(copy) };
-
-	return sys_ptrace(PTRACE_SETREGSET, pid, NT_PRSTATUS, (uintptr_t)&iov) == 0;
+	return sys_ptrace(PTRACE_SETREGS, pid, 0, (uintptr_t)regs) == 0;
 }
 
 int fault_open_mem(int pid, int flags)

@@ -4,6 +4,8 @@
  */
 #include "hv/msg.h"
 
+#include <linux/poll.h>
+#include <linux/time_types.h>
 #include <stdarg.h>
 
 #include "hv/host.h"
@@ -11,6 +13,7 @@
 #include "kernel/lib/string.h"
 
 #define LINE_MAX_LEN 1024
+#define PATIENCE_NS  500000000
 
 static char out_buf[4096];
 static size_t out_len;
@@ -27,6 +30,18 @@ static void write_all(int fd, const char *p, size_t len)
 	}
 }
 
+/* A guest that floods a console which nobody reads must not hold us up, so a message
+ * that finds no room is lost: after some patience, then at once until there is room. */
+static bool has_room(int fd)
+{
+	static bool given_up;
+	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+	struct __kernel_timespec ts = { 0, given_up ? 0 : PATIENCE_NS };
+
+	given_up = sys_ppoll(&pfd, 1, &ts) == 0;
+	return !given_up;
+}
+
 static void say(const char *prefix, const char *suffix, const char *fmt, va_list ap) PRINTF_LIKE(3, 0);
 static void say(const char *prefix, const char *suffix, const char *fmt, va_list ap)
 {
@@ -38,7 +53,9 @@ static void say(const char *prefix, const char *suffix, const char *fmt, va_list
 	n = fmt_vsnprintf(line + at, room, fmt, ap);
 	at += n < 0 ? 0 : (size_t)n < room ? (size_t)n : room - 1;
 	memcpy(line + at, suffix, strlen(suffix));
-	write_all(2, line, at + strlen(suffix));
+	/* Less than PIPE_BUF, so it is written whole or not at all. */
+	if (has_room(2))
+		write_all(2, line, at + strlen(suffix));
 }
 
 void msg(const char *fmt, ...)

@@ -50,6 +50,15 @@ static bool is_ignored(int sig)
 	return SYS(rt_sigaction, sig, 0, old, 8, 0, 0) == 0 && old[0] == (uint64_t)(uintptr_t)SIG_IGN;
 }
 
+/* A message to a pipe without a reader, or to a file at its limit, is lost; we are not. */
+static void ignore_writes(void)
+{
+	uint64_t ignore[4] = { (uint64_t)(uintptr_t)SIG_IGN };
+
+	SYS(rt_sigaction, SIGPIPE, ignore, 0, 8, 0, 0);
+	SYS(rt_sigaction, SIGXFSZ, ignore, 0, 8, 0, 0);
+}
+
 /* What nohup or a shell script set to "ignore" stays so. */
 static int open_signals(void)
 {
@@ -418,6 +427,7 @@ int run_guest(struct run *r)
 		w.gdb = &gdb;
 		gdb_wait(&gdb, r->gdb_port);
 	}
+	ignore_writes();
 	w.signal_fd = open_signals();
 	for (;;) {
 		proc_spawn(r, &w.guest);
