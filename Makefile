@@ -5,7 +5,7 @@
 
 APP	?= httpd
 FORMAT	?= elf
-ON	?= qemu
+ON	?=
 CC	= gcc
 HOSTCC	= gcc
 B	:= build

@@ -125,6 +125,8 @@ def main():
     for app in ("httpd", "echo", "hello", "die", "ends"):
         build(app)
     subprocess.run(["make", "-C", ROOT, "--no-print-directory", "mkvol", "glint"], check=True, stdout=subprocess.DEVNULL)
+    r = subprocess.run(["make", "-C", ROOT, "-s", "--no-print-directory", "run", "APP=hello"], env=ENV, capture_output=True, text=True, timeout=300)
+    t.ok(r.returncode == 0 and "Glint on hv" in r.stdout, "make run: on our own hypervisor, if nothing else is said") or t.diag(r.stdout + r.stderr)
     refuses(t)
     for on in ("glint", "qemu"):
         stops(t, on)
