@@ -6,6 +6,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
 from vm import Tap, build           # noqa: E402,F401 (for the tests)
 
+# A shell's background job, as CI may be, ignores SIGINT, and so would what it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 GLINT = os.environ.get("GLINT", f"{ROOT}/build/host/glint")
 ACCEL = os.environ.get("HV_ACCEL", "process")
 KVM = os.access("/dev/kvm", os.R_OK | os.W_OK)
